@@ -16,6 +16,9 @@ from pilotage.agent.strategies.scorers.asked import TAIL
 from pilotage.agent.trace import Step
 from pilotage.memory.text.quoting import quoted_text
 
+DIGITS = 4
+"""Of the number of a solution at most; Python itself reads no number of some thousand digits."""
+
 
 def tagged(tag: str, text: str) -> str:
     """A text as data between tags: its end, where the answer stands."""
@@ -35,6 +38,11 @@ def numbered(steps: Sequence[Step]) -> str:
 def shuffled(steps: Sequence[Step], chance: Random) -> list[int]:
     """Places of steps in an order that is drawn: what is read first or last is favoured by many models."""
     return chance.sample(range(len(steps)), len(steps))
+
+
+def number_of(digits: str) -> int:
+    """The number that a model wrote; 0, which no solution has, for one that is longer than any list is."""
+    return int(digits) if len(digits) <= DIGITS else 0
 
 
 def prompt(system: str, asked: str) -> tuple[Message, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from math import comb
 from random import Random
@@ -71,19 +72,24 @@ def by_vote(
 
 
 def best_scored(steps: Sequence[Step], scores: Sequence[float | None], chance: Random) -> int | None:
-    """Place of the draw with the highest score, of equals one that is drawn; None where every draw abstained."""
+    """Place of the draw with the highest score, of equals one that is drawn; None where every draw abstained.
+
+    Draws whose scores hardly differ are equals.
+    """
     ranked = known(steps, scores)
     answered = [place for place, step in enumerate(steps) if step.candidate is not None]
     highest = max((ranked[place] for place in answered), default=0.0)
-    first = [place for place in answered if ranked[place] == highest]
+    first = [place for place in answered if flat(scores) or ranked[place] == highest]
     return chance.choice(first) if first else None
 
 
 def by_score(
     strategy: Strategy, state: State, kit: Kit, drawn: Drawn, scores: Sequence[float | None], scorer: str
 ) -> Step:
-    """The step of a strategy that takes the draw which a scorer puts highest."""
+    """The step of a strategy that takes the draw that a scorer puts highest, or the vote where scores hardly differ."""
     steps = drawn.steps
+    if flat(scores) and any(step.candidate is not None for step in steps):
+        return by_vote(strategy, state, kit, drawn, scores)
     place = best_scored(steps, scores, strategy.chance(state, kit))
     if place is None:
         return chosen(strategy.name, kit, drawn, None, f"none of {len(steps)} draws came to an answer", scores)
@@ -102,8 +108,11 @@ def chance_to_stay(counts: Sequence[int]) -> float:
     """
     first, second = (*sorted(counts, reverse=True), 0, 0)[:2]
     tosses = first + second + 1
-    lost: int = sum(comb(tosses, heads) for heads in range(first + 1, tosses + 1))
-    return 1.0 - lost / float(2**tosses)
+    ways, lost = comb(tosses, first + 1), 0
+    for heads in range(first + 1, tosses + 1):
+        lost += ways
+        ways = ways * (tosses - heads) // (heads + 1)
+    return 1.0 - lost / (1 << tosses)  # of whole numbers, which no float need hold
 
 
 def draws_until_settled(counts: Sequence[int], threshold: float) -> int:
@@ -112,7 +121,11 @@ def draws_until_settled(counts: Sequence[int], threshold: float) -> int:
     They may be drawn side by side: one after another would not have needed fewer.
     """
     first, *others = sorted(counts, reverse=True) or [0]
-    more = 0
-    while chance_to_stay([first + more, *others]) <= threshold:
-        more += 1
-    return more
+
+    def settled(more: int) -> bool:
+        return chance_to_stay([first + more, *others]) > threshold
+
+    enough = range(8)
+    while not settled(len(enough)):
+        enough = range(2 * len(enough))
+    return bisect_left(enough, True, key=settled)  # the more they are, the surer it is

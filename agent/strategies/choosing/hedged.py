@@ -17,7 +17,7 @@ from pilotage.agent.state import State
 from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.drawing import Drawn, answer_of, answers_of, chosen, draw
 from pilotage.agent.strategies.scorers.asked import SYSTEM
-from pilotage.agent.strategies.showing import numbered, prompt, shuffled
+from pilotage.agent.strategies.showing import number_of, numbered, prompt, shuffled
 from pilotage.agent.strategies.together import or_none
 from pilotage.agent.trace import Step
 
@@ -84,7 +84,7 @@ class Hedged(Strategy):
         with quiet():
             reply = await or_none(kit.branch().send(prompt(SYSTEM, asked), max_tokens=CHOICE_TOKENS))
         found = BEST.findall(reply.text) if reply is not None and not reply.cut else []
-        number = int(found[-1]) if found else 0
+        number = number_of(found[-1]) if found else 0
         return steps[order[number - 1]] if 1 <= number <= len(steps) else None
 
     async def _by_agreement(self, state: State, kit: Kit, drawn: Drawn, chance: Random) -> Step:

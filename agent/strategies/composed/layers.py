@@ -24,6 +24,7 @@ from pilotage.agent.state import State
 from pilotage.agent.strategies.drawing import Drawn, Route, draw, side_by_side
 from pilotage.agent.strategies.scorers import SCORERS, known, scored
 from pilotage.agent.strategies.scorers.asked import yes_to
+from pilotage.agent.strategies.showing import number_of
 from pilotage.agent.strategies.together import all_of
 from pilotage.agent.trace import Step
 from pilotage.common.tokens import estimate_tokens
@@ -101,7 +102,11 @@ class Layer(BaseModel, ABC):
 
 
 class Generate(Layer):
-    """Draws solutions from the task alone."""
+    """Draws solutions from the task alone, in an order that is drawn.
+
+    Later layers keep the order where they prefer none (a ranking that is none, requirements that all fulfil alike), so
+    the draw that came first must not stand first.
+    """
 
     kind = "generate"
 
@@ -118,7 +123,8 @@ class Generate(Layer):
     async def run(self, name: str, state: State, kit: Kit, given: Solutions, chance: Random) -> Solutions:
         numbers = range(1, self.n + 1)
         drawn = await draw(name, state, kit, numbers, route=self.route, temperature=self.temperature)
-        return given.drew(drawn, f"{self.n} drawn")
+        found = given.drew(drawn, f"{self.n} drawn")
+        return replace(found, steps=tuple(chance.sample(found.steps, len(found.steps))))
 
 
 class Critique(Layer):
@@ -130,7 +136,8 @@ class Critique(Layer):
         order = chance.sample(range(len(given.steps)), len(given.steps))
         reply = await _asked(state, kit, _shown(given, order), CRITIQUE, MAX_TOKENS)
         said = dict(re.findall(r"^\s*\[(\d+)\]\s*(.+)$", reply, re.MULTILINE))
-        remarks = {order[int(number) - 1]: text for number, text in said.items() if 0 < int(number) <= len(order)}
+        numbers = {number_of(digits): text for digits, text in said.items()}
+        remarks = {order[number - 1]: text for number, text in numbers.items() if 0 < number <= len(order)}
         kept = tuple(remarks.get(place, "") for place in range(len(given.steps)))
         return replace(given, remarks=kept, notes=(*given.notes, f"{len(remarks)} criticised"))
 
@@ -235,7 +242,7 @@ KINDS: dict[str, type[Layer]] = {kind.kind: kind for kind in (Generate, Critique
 
 def read_ranking(reply: str, count: int) -> list[int] | None:
     """A ranking as places from 0, the best first; None where it names one twice, leaves one out, or is none."""
-    numbers = [int(number) - 1 for number in re.findall(r"\[(\d+)\]", reply)]
+    numbers = [number_of(number) - 1 for number in re.findall(r"\[(\d+)\]", reply)]
     return numbers if sorted(numbers) == list(range(count)) else None
 
 

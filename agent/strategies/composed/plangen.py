@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -18,6 +17,7 @@ from pilotage.agent.prompting import describe, system
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.strategies.base import PREFIX, Strategy
 from pilotage.agent.strategies.drawing import Drawn, answer_of, chosen
+from pilotage.agent.strategies.reseeding import reseeded
 from pilotage.agent.strategies.scorers.asked import mark_of
 from pilotage.agent.strategies.showing import prompt
 from pilotage.agent.strategies.together import or_none
@@ -112,7 +112,7 @@ class PlanGen(Strategy):
             arm = max(chance.sample(arms, len(arms)), key=lambda one: one.bound(number, self.width))
             step: Step | None
             try:
-                step = await arm.strategy.run(told, _seeded(kit, number))
+                step = await arm.strategy.run(told, reseeded(kit, number))
             except BudgetExceeded as reached:
                 limit, step = reached, getattr(reached, "step", None)
             if step is not None:
@@ -161,10 +161,3 @@ def _with(state: State, constraints: str) -> State:
     text = "\n\n".join(filter(None, [state.trace.recalled.text, SHOWN.format(text=constraints)]))
     recalled = Recalled(text=text, hints=state.trace.recalled.hints)
     return replace(state, trace=state.trace.model_copy(update={"recalled": recalled}))
-
-
-def _seeded(kit: Kit, number: int) -> Kit:
-    """A branch whose draws are others than those of the rounds before."""
-    branch = kit.branch()
-    branch.seed = kit.seed if number == 0 else zlib.crc32(f"{kit.seed}/{number}".encode()) >> 1
-    return branch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from pilotage.agent.blocks.steps import MAX_TOKENS, reasoned
-from pilotage.agent.errors import UsageError
+from pilotage.agent.errors import BudgetExceeded, UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.messages import Message
 from pilotage.agent.models.quiet import quiet
@@ -77,7 +77,7 @@ class Retrieve(Strategy):
         return True
 
     async def run(self, state: State, kit: Kit) -> Step:
-        pieces = await self._fetched(state)
+        pieces = await self._fetched(state, kit)
         with quiet():
             helps = await all_of([_helps(state, kit.branch(), piece) for piece in pieces])
         kept = [(piece, share) for piece, share in zip(pieces, helps, strict=True) if share >= self.threshold]
@@ -97,17 +97,24 @@ class Retrieve(Strategy):
         note = f"{len(kept)} of {len(pieces)} pieces of evidence help"
         return by_vote(self, state, kit, drawn, weights, note=note)
 
-    async def _fetched(self, state: State) -> list[str]:
+    async def _fetched(self, state: State, kit: Kit) -> list[str]:
         """Texts that the retriever finds, without those that are empty.
 
         Raises:
+            BudgetExceeded: it takes longer than the run may.
             UsageError: it failed; it is the user's own.
         """
+        limit = asyncio.timeout(kit.meter.seconds_left)
         try:
-            found = await self.source.ainvoke(state.task.prompt)
+            async with limit:
+                found = await self.source.ainvoke(state.task.prompt)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # a retriever of somebody else may raise anything
+            if limit.expired():
+                seconds = f"{kit.meter.budget.max_seconds:g} seconds"
+                told = f"the budget of {seconds} is used up by the retriever {self.retriever}"
+                raise BudgetExceeded("max_seconds", told) from error
             raise UsageError(f"the retriever {self.retriever} failed ({_told(error)})") from error
         texts = (quoted_text(str(one.page_content)[: self.characters]).strip() for one in found[: self.k])
         return [text for text in texts if text]

@@ -11,7 +11,7 @@ from pilotage.agent.models.quiet import quiet
 from pilotage.agent.prompting import describe
 from pilotage.agent.state import State
 from pilotage.agent.strategies.scorers.asked import SYSTEM
-from pilotage.agent.strategies.showing import numbered, prompt, shuffled
+from pilotage.agent.strategies.showing import number_of, numbered, prompt, shuffled
 from pilotage.agent.strategies.together import all_of, or_none
 from pilotage.agent.trace import Step
 
@@ -42,7 +42,7 @@ async def ballots(
             grammar=f"root ::= {names}",
             sample=sample,
         )
-        named = {int(number) for number in re.findall(r"\d+", reply.text)}
+        named = {number_of(number) for number in re.findall(r"\d+", reply.text)}
         number = named.pop() if len(named) == 1 else 0
         return order[number - 1] if 1 <= number <= len(steps) else None
 

@@ -25,6 +25,7 @@ class Scorer(ABC):
         lowest, highest: the range of its scores.
         needs_logprobs: whether it reads log-probabilities.
         calls: of the model, for each solution.
+        whole: whether it says nothing of a solution before it is finished.
     """
 
     name: ClassVar[str]
@@ -32,6 +33,7 @@ class Scorer(ABC):
     highest: float = 1.0
     needs_logprobs: bool = False
     calls: int = 0
+    whole: bool = False
 
     @abstractmethod
     async def score(self, state: State, kit: Kit, steps: Sequence[Step]) -> Sequence[float | None]:

@@ -26,6 +26,7 @@ class Agreement(Scorer):
     """Share of the solutions that came to the same answer, compared by the task's normal form."""
 
     name = "agreement"
+    whole = True
 
     async def score(self, state: State, kit: Kit, steps: Sequence[Step]) -> Sequence[float | None]:
         kind, choices = state.task.kind, state.task.choices
@@ -41,6 +42,7 @@ class Executed(Scorer):
     """
 
     name = "executed"
+    whole = True
 
     async def score(self, state: State, kit: Kit, steps: Sequence[Step]) -> Sequence[float | None]:
         return [None if step.prepares else _shown(step) for step in steps]

@@ -24,7 +24,7 @@ class AStar(StepwiseStrategy):
     of a language model Wang et al. 2024, 'Q*: Improving Multi-step Reasoning for LLMs with Deliberative Planning'
     (f = g + lambda h). Here a step costs the mean surprise of its tokens, -log p, so that a long step is
     not dear for its length (`cost=step`: every step costs 1), and the rest is estimated as -weight x log s for a score
-    s. With `scorer=logprob` that expects one more step as usual as those so far.
+    s, and as 0 for a path with an answer. With `scorer=logprob` that expects one more step as usual as those so far.
 
     The first path with an answer that comes to be the cheapest is the answer: with an estimate that is never too high
     no other is cheaper, and with weight 0 this is uniform-cost search. Where `expansions` are used up first, the
@@ -79,4 +79,6 @@ class AStar(StepwiseStrategy):
         written = float(len(steps))
         if self.cost == "logprob":
             written = -sum(step.step_logprob or 0.0 for step in steps)
-        return written - self.weight * math.log(max(LEAST, path.score or 0.0))
+        if path.candidate is not None:
+            return written  # nothing is left to be written, whatever the scorer says
+        return written - self.weight * math.log(max(LEAST, path.worth))

@@ -47,7 +47,7 @@ class Beam(StepwiseStrategy):
             grown = distinct((await writing.extend(asked)).written)
             ahead = await self._ahead(writing, grown)
             waiting = [path for path in beam if path not in growing]
-            scores = [*(path.score or 0.0 for path in waiting), *ahead]
+            scores = [*(path.worth for path in waiting), *ahead]
             if not (highest := self._highest(writing, [*waiting, *grown], scores)):
                 break
             beam = highest
@@ -62,7 +62,7 @@ class Beam(StepwiseStrategy):
             further = await writing.extend([(ends[place], 0) for place in places], greedy=True)
             for place, path in zip(places, further.paths, strict=True):
                 ends[place] = path or ends[place]
-        return [path.score or 0.0 for path in ends]
+        return [path.worth for path in ends]
 
     def _highest(self, writing: Writing, paths: list[Path], scores: list[float]) -> list[Path]:
         """As many paths as there are beams, of equals some that are drawn; none that ended without an answer."""

@@ -105,7 +105,7 @@ class Mcts(StepwiseStrategy):
             await self._expand(writing, node)
         best = writing.best(writing.written)
         if best is None and (open_ := self._open(writing)):
-            best = writing.best([await writing.finish(max(open_, key=lambda path: path.score or 0.0))])
+            best = writing.best([await writing.finish(max(open_, key=lambda path: path.worth))])
         leaves = distinct(path for path in writing.written if path.ended)
         shown = [path for path in leaves if path.candidate is not None] or leaves or writing.written[-1:]
         return writing.conclude_with(shown, best)
@@ -116,7 +116,7 @@ class Mcts(StepwiseStrategy):
         for path in distinct((await writing.extend(asked)).written):
             below = Node(path, above=node, done=not writing.grows(path))
             node.below.append(below)
-            below.back_up(path.score or 0.0)
+            below.back_up(path.worth)
         node.close()
 
     def _open(self, writing: Writing) -> list[Path]:

@@ -74,13 +74,13 @@ class Swarm:
     Attributes:
         paths: one for each particle.
         logs: the logarithm of what each weighs since the last resampling.
-        log_evidence: the logarithm of the product of the mean weights at every resampling so far.
+        resampled_evidence: `log_evidence` at the last resampling.
         resampled: how often they were.
     """
 
     paths: list[Path]
     logs: list[float] = field(default_factory=list)
-    log_evidence: float = 0.0
+    resampled_evidence: float = 0.0
     resampled: int = 0
 
     def __post_init__(self) -> None:
@@ -96,13 +96,17 @@ class Swarm:
         return [weight / sum(weights) for weight in weights]
 
     @property
-    def evidence(self) -> float:
-        """Product of mean weights: an unbiased estimate of the mean weight of all paths that the model writes."""
+    def log_evidence(self) -> float:
+        """Logarithm of the product of mean weights, at every resampling and now.
+
+        The product estimates the mean weight of all paths that the model writes, without bias; its logarithm stays in
+        range where the product of many steps, or of sharp weights, does not.
+        """
         most = max(self.logs)
         if most == DEAD:
-            return 0.0
+            return DEAD
         mean = sum(math.exp(log - most) for log in self.logs) / len(self.logs)
-        return math.exp(self.log_evidence + most) * mean
+        return self.resampled_evidence + most + math.log(mean)
 
     @property
     def effective(self) -> float:
@@ -118,7 +122,7 @@ class Swarm:
 
     def resample(self, places: Sequence[int]) -> None:
         """Goes on from the particles at these places, which weigh the same from now on."""
-        self.log_evidence = math.log(self.evidence)
+        self.resampled_evidence = self.log_evidence
         self.paths = [self.paths[place] for place in places]
         self.logs = [0.0] * len(self.paths)
         self.resampled += 1
@@ -165,14 +169,13 @@ def gain(by: Particles, path: Path) -> float:
     """By how much the last step of a path changes the logarithm of its weight."""
     if path.ended and path.candidate is None:
         return DEAD
-    before = path.before.score if path.before is not None and by.weigh == "path" else None
-    return (log_odds(path.score) - log_odds(before)) / by.softmax_temperature
+    counted = by.weigh == "path" and path.before is not None and path.before.text
+    before = log_odds(path.before.worth) if counted and path.before is not None else 0.0
+    return (log_odds(path.worth) - before) / by.softmax_temperature
 
 
-def log_odds(score: float | None) -> float:
-    """Logarithm of the odds of a score; even where there is none."""
-    if score is None:
-        return 0.0
+def log_odds(score: float) -> float:
+    """Logarithm of the odds of a score."""
     clipped = min(1 - CLIP, max(CLIP, score))
     return math.log(clipped / (1 - clipped))
 

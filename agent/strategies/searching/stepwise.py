@@ -16,10 +16,10 @@ marked answer is asked once more, for the price of the prompt.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pilotage.agent.answers import extract
 from pilotage.agent.errors import BadReply, BudgetExceeded
@@ -28,103 +28,21 @@ from pilotage.agent.messages import Message
 from pilotage.agent.models.reply import Reply
 from pilotage.agent.prompting import ANSWER_FORM, conversation
 from pilotage.agent.state import Candidate, State
-from pilotage.agent.strategies.base import Strategy
+from pilotage.agent.strategies.base import REMOTE, Strategy
 from pilotage.agent.strategies.drawing import Drawn, answers_of, asked_for, chosen
-from pilotage.agent.strategies.scorers import ScorerName, known, scored, scorer_named
+from pilotage.agent.strategies.scorers import SCORERS, ScorerName, scored, scorer_named
+from pilotage.agent.strategies.searching.path import Extended, Path, distinct
 from pilotage.agent.strategies.together import within_budget
 from pilotage.agent.task import Task
-from pilotage.agent.trace import Evidence, Step, Turn, Usage, total
+from pilotage.agent.trace import Step, Usage
 from pilotage.common.tokens import estimate_tokens
+
+__all__ = ["NEXT", "SEPARATOR", "Path", "StepwiseStrategy", "Writing", "distinct"]
 
 SEPARATOR = "\n\n"
 """What ends a step."""
 NEXT = "Write the next step alone, in one short paragraph. Is no step missing any more? {form}"
 """Asks for a step where the text so far cannot be gone on with."""
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """A solution as far as it is written; the empty one is where all begin.
-
-    Attributes:
-        text: all of it.
-        before: the path that its last step goes on from.
-        number: of the call that wrote its last step.
-        ended: nothing follows.
-        candidate: the answer that it marks; None while it has none.
-        score: what a scorer says of it, 0 to 1; None before it is asked.
-        cut: whether its last step ended at its token limit.
-        tokens, logprob, lowest: of all its tokens, where the backend tells: how many, the sum, the least.
-        usage: what its last step cost.
-        note: why its last step came to nothing.
-    """
-
-    text: str = ""
-    before: Path | None = None
-    number: int = 0
-    ended: bool = False
-    candidate: str | None = None
-    score: float | None = None
-    cut: bool = False
-    tokens: int = 0
-    logprob: float = 0.0
-    lowest: float = 0.0
-    usage: Usage = field(default_factory=Usage)
-    note: str | None = None
-
-    @property
-    def line(self) -> tuple[Path, ...]:
-        """It and all that it goes on from, the empty path first."""
-        line, path = [self], self
-        while path.before is not None:
-            line.append(path := path.before)
-        return tuple(reversed(line))
-
-    @property
-    def depth(self) -> int:
-        """How many steps it has."""
-        return len(self.line) - 1
-
-    @property
-    def origin(self) -> Path:
-        """The path of its first step: paths of one origin are not independent of each other."""
-        return self.line[min(1, self.depth)]
-
-    @property
-    def step_logprob(self) -> float | None:
-        """Mean log-probability of the tokens of its last step; None where the backend tells none."""
-        before = self.before or Path()
-        tokens = self.tokens - before.tokens
-        return (self.logprob - before.logprob) / tokens if tokens else None
-
-    def as_step(self, name: str, asked: str) -> Step:
-        """It as a step of a run, which prepares as long as it has not ended. Its cost is that of all its steps."""
-        return Step(
-            block=name,
-            text=self.text.rstrip(),
-            turns=(Turn(asked=asked, replied=self.text.rstrip()),),
-            candidate=self.candidate,
-            independent=True,
-            prepares=not self.ended,
-            cut=self.cut,
-            evidence=Evidence(note=self.note),
-            mean_logprob=self.logprob / self.tokens if self.tokens else None,
-            min_logprob=self.lowest if self.tokens else None,
-            usage=total([path.usage for path in self.line]),
-        )
-
-
-@dataclass(frozen=True)
-class Extended:
-    """Paths with one more step each, in the order they were asked for; None for those that the budget refused."""
-
-    paths: tuple[Path | None, ...]
-    limit: BudgetExceeded | None = None
-
-    @property
-    def written(self) -> tuple[Path, ...]:
-        """Those that were not refused."""
-        return tuple(path for path in self.paths if path is not None)
 
 
 class StepwiseStrategy(Strategy):
@@ -134,6 +52,14 @@ class StepwiseStrategy(Strategy):
     step_tokens: int = Field(128, ge=1, le=4096, description="most tokens of a step, which else ends at a blank line")
     max_steps: int = Field(6, ge=1, le=200, description="most steps of a path; one without an answer then abstains")
     scorer: ScorerName = Field("logprob", description="who scores a path so far")
+
+    @field_validator("scorer")
+    @classmethod
+    def _scores_paths(cls, name: str) -> str:
+        if scorer_named(name).whole:
+            able = [other for other, scorer in SCORERS.items() if not scorer.whole]
+            raise ValueError(f"{name} says nothing of unfinished paths: use {', '.join(able)} or {REMOTE}URL")
+        return name
 
     @property
     def calls_a_step(self) -> int:
@@ -216,11 +142,14 @@ class Writing:
         return path
 
     async def _scored(self, paths: Sequence[Path | None]) -> tuple[Path | None, ...]:
-        """The paths with their scores, 0 for those that ended without an answer."""
+        """The paths with their scores, 0 for those that ended without an answer; None where the scorer cannot say."""
         there = [path for path in paths if path is not None]
         steps = [path.as_step(self.strategy.name, self.asked) for path in there]
-        scores = known(steps, await scored(scorer_named(self.strategy.scorer), self.state, self.kit, steps))
-        told = [replace(path, score=score) for path, score in zip(there, scores, strict=True)]
+        scores = await scored(scorer_named(self.strategy.scorer), self.state, self.kit, steps)
+        told = [
+            replace(path, score=0.0 if path.ended and path.candidate is None else score)
+            for path, score in zip(there, scores, strict=True)
+        ]
         self.written += told
         rest = iter(told)
         return tuple(None if path is None else next(rest) for path in paths)
@@ -230,16 +159,17 @@ class Writing:
         return tuple(path.as_step(self.strategy.name, self.asked) for path in paths)
 
     def best(self, paths: Iterable[Path]) -> Path | None:
-        """The path with an answer that is scored highest, of equals one that is drawn; None where none has one."""
+        """The path with an answer that is worth most, of equals one that is drawn; None where none has one."""
         answered = [path for path in paths if path.candidate is not None]
-        highest = max((path.score or 0.0 for path in answered), default=0.0)
-        return self.chance.choice([p for p in answered if (p.score or 0.0) == highest]) if answered else None
+        highest = max((path.worth for path in answered), default=0.0)
+        return self.chance.choice([path for path in answered if path.worth == highest]) if answered else None
 
     def conclude_with(self, paths: Sequence[Path], best: Path | None, why: str = "") -> Step:
         """The step of a strategy that takes one of several paths, or none; `why` instead of its score."""
         note = "no path came to an answer"
         if best is not None:
-            why = why or f"the highest score of {self.strategy.scorer}, {best.score:.2f}"
+            unjudged = "" if best.score is not None else ", that of what it goes on from"
+            why = why or f"the highest score of {self.strategy.scorer}, {best.worth:.2f}{unjudged}"
             note = f"of {len(paths)} paths one of {best.depth} steps has {why}"
         if best is None:
             return self.conclude(paths, lambda steps: None, note)
@@ -321,14 +251,6 @@ class Writing:
             usage=reply.usage,
             note="the model stopped and had marked no answer" if silent and candidate is None else None,
         )
-
-
-def distinct(paths: Iterable[Path]) -> list[Path]:
-    """Paths, of those with the same text the first."""
-    found: dict[str, Path] = {}
-    for path in paths:
-        found.setdefault(path.text, path)
-    return list(found.values())
 
 
 def _marked(task: Task, text: str, *, cut: bool) -> str | None:

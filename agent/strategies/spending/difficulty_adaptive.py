@@ -8,14 +8,15 @@ from pydantic import Field, model_validator
 
 from pilotage.agent.blocks.base import CutShort
 from pilotage.agent.budget import Budget
-from pilotage.agent.errors import BudgetExceeded, UsageError
+from pilotage.agent.errors import BadReply, BudgetExceeded, UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.strategies.base import PREFIX, Strategy
 from pilotage.agent.strategies.drawing import Drawn, chosen, draw
+from pilotage.agent.strategies.reseeding import reseeded
 from pilotage.agent.strategies.voting import elected, votes
-from pilotage.agent.trace import Step
+from pilotage.agent.trace import Draw, Step
 
 STOP = "stop"
 
@@ -26,7 +27,8 @@ class DifficultyAdaptive(Strategy):
     Snell et al. 2024, 'Scaling LLM Test-Time Compute Optimally can be More Effective than Scaling Model Parameters'
     (section 3: a strategy for each bin of difficulty, which is predicted from samples). The paper has five bins, by
     2,048 samples and a verifier; here two, by four draws, whose agreement costs nothing more. A way is another
-    strategy, written NAME or NAME,key=value,…; `stop` takes what the first draws voted for.
+    strategy, written NAME or NAME,key=value,…, which draws anew and does not count the probe; `stop` takes what the
+    first draws voted for, as does a way that comes to no usable reply.
 
     Tokens: probe x (prompt + reply), then what the chosen way costs.
 
@@ -80,15 +82,18 @@ class DifficultyAdaptive(Strategy):
         if strategy is None or drawn.limit is not None:
             return self._voted(state, kit, drawn, note)
         try:
-            step, limit = await strategy.run(state, kit.branch()), None
+            step, limit = await strategy.run(state, reseeded(kit, 1)), None
         except CutShort as cut:
             step, limit = cut.step, cut
         except BudgetExceeded as refused:
             return self._voted(state, kit, drawn + Drawn(limit=refused), note)
+        except BadReply as bad:
+            return self._voted(state, kit, drawn, f"{note}; {PREFIX}{strategy.name} came to nothing ({bad})")
         said = f"{note}, so {PREFIX}{strategy.name}: {step.evidence.note}"
         step = step.model_copy(
             update={
                 "block": self.name,
+                "draws": (*map(_as_draw, drawn.steps), *step.draws),
                 "usage": kit.usage,
                 "evidence": step.evidence.model_copy(update={"note": said}),
             }
@@ -106,3 +111,7 @@ class DifficultyAdaptive(Strategy):
         from pilotage.agent.strategies import strategy_named
 
         return None if way == STOP else strategy_named(PREFIX + way.removeprefix(PREFIX).replace(",", ";"))
+
+
+def _as_draw(step: Step) -> Draw:
+    return Draw(candidate=step.candidate, mean_logprob=step.mean_logprob, usage=step.usage)

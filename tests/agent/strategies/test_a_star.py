@@ -65,6 +65,14 @@ def test_an_estimate_that_is_too_high_misleads(monkeypatch):
     assert run(AStar(children=12, expansions=100, scorer="known"), model())[0].candidate == "second"
 
 
+def test_a_path_with_an_answer_has_no_rest_whatever_its_score(monkeypatch):
+    """What is estimated of a goal would else decide between goals: right costs 0.8, and second 1.3."""
+    known(monkeypatch, lambda path: 0.01 if path[-1] == said("right") else math.exp(-rest(path)))
+    step, _ = run(AStar(children=12, expansions=100, scorer="known"), model())
+    assert step.candidate == "right"
+    assert "least cost, 0.80" in step.evidence.note
+
+
 def test_by_steps_the_shortest_path_is_the_cheapest(monkeypatch):
     known(monkeypatch, lambda path: 1.0)
     step, _ = run(AStar(children=12, expansions=100, cost="step", scorer="known"), model())

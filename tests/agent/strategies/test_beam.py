@@ -2,7 +2,13 @@
 
 from random import Random
 
+import pytest
+from pydantic import ValidationError
+
+from pilotage.agent.strategies.searching.a_star import AStar
 from pilotage.agent.strategies.searching.beam import Beam
+from pilotage.agent.strategies.searching.mcts import Mcts
+from pilotage.agent.strategies.searching.particle_filter import ParticleFilter
 from tests.agent.strategies.skilled import run
 from tests.agent.strategies.trees import drawn_from, known, said, tree
 
@@ -88,3 +94,29 @@ def test_equals_are_chosen_among_by_chance(monkeypatch):
     model = tree(drawn_from({(): {said("A"): 0.5, said("B"): 0.5}}))
     answers = [run(Beam(children=8, scorer="known"), model, number)[0].candidate for number in range(60)]
     assert 15 < answers.count("A") < 45
+
+
+@pytest.mark.parametrize("strategy", [Beam(children=8, scorer="logprob"), Mcts(children=8), AStar(children=8)])
+def test_a_path_that_nobody_judged_is_no_better_for_that(monkeypatch, strategy):
+    """The last steps are written, and none of their scores can be read."""
+    scorer = known(monkeypatch, {("on",): 0.4, (said("judged"),): 0.8, ("on", said("unjudged")): None})
+    branches = {(): {said("judged"): 0.5, "on": 0.5}, ("on",): {said("unjudged"): 1}}
+    strategy = type(strategy)(**strategy.model_dump() | {"scorer": "known"})
+    step, _ = run(strategy, tree(drawn_from(branches)))
+    assert step.candidate == "judged"
+    assert scorer.asked
+
+
+def test_where_no_path_was_judged_the_answer_is_said_to_be_worth_nothing(monkeypatch):
+    known(monkeypatch, lambda path: None)
+    step, _ = run(Beam(children=4, scorer="known"), tree(drawn_from({(): {said("A"): 1}})))
+    assert step.candidate == "A"
+    assert "0.00, that of what it goes on from" in step.evidence.note
+    assert [draw.score for draw in step.draws] == [None]
+
+
+@pytest.mark.parametrize("scorer", ["executed", "agreement"])
+@pytest.mark.parametrize("strategy", [Beam, Mcts, AStar, ParticleFilter])
+def test_a_scorer_of_finished_solutions_is_refused(strategy, scorer):
+    with pytest.raises(ValidationError, match=f"{scorer} says nothing of unfinished paths: use logprob, judge"):
+        strategy(scorer=scorer)

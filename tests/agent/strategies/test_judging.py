@@ -1,17 +1,24 @@
 """Solutions that are read beside each other: blind readers choose by lot, those who see find what is there."""
 
 import re
+from random import Random
 
 import pytest
 
-from pilotage.agent.models import ScriptedChatModel, StochasticChatModel
+from pilotage.agent.budget import Meter
+from pilotage.agent.kit import Kit
+from pilotage.agent.models import ModelClient, ScriptedChatModel, StochasticChatModel
+from pilotage.agent.state import State
 from pilotage.agent.strategies.choosing.hedged import Hedged
 from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
+from pilotage.agent.strategies.judging.ballot import ballots
 from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
-from tests.agent.strategies.skilled import RIGHT, WRONG, accuracy, answer, near, run
+from pilotage.agent.strategies.showing import number_of
+from pilotage.agent.trace import Step, Trace
+from tests.agent.strategies.skilled import PLENTY, RIGHT, WRONG, accuracy, answer, near, run, task
 from tests.agent.strategies.test_two_models import always, run_two
 
 TASKS = 80
@@ -251,3 +258,16 @@ def test_a_checklist_that_names_no_solution_leaves_the_greedy_one(said):
     model = ScriptedChatModel([answer("a"), answer("b"), answer("c"), said])
     step, _ = run(Hedged(samples=3), model)
     assert step.candidate == "a"
+
+
+def test_a_number_that_goes_on_and_on_names_no_solution():
+    endless = "9" * 5000
+    step, _ = run(Hedged(samples=2), ScriptedChatModel([answer("a"), answer("b"), f"Best: {endless}"]))
+    assert (step.candidate, step.evidence.note) == ("a", "a checklist names no solution, so the first draw stays")
+    assert [number_of(digits) for digits in ("0", "12", "1000", endless)] == [0, 12, 1000, 0]
+
+
+async def test_a_vote_for_a_number_that_goes_on_and_on_is_none():
+    kit, given = Kit(ModelClient(ScriptedChatModel(["9" * 5000, "1"])), Meter(PLENTY)), State(task(), Trace(), PLENTY)
+    steps = [Step(block="x", text=text, candidate=text) for text in "ab"]
+    assert sum(await ballots(given, kit, steps, Random(1), votes=2, temperature=0.7)) == 1

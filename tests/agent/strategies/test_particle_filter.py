@@ -1,6 +1,7 @@
 """The particle filter against what theory says of it, and the ways in which it goes wrong elsewhere."""
 
 import asyncio
+import math
 from math import comb
 from random import Random
 
@@ -10,8 +11,8 @@ from pilotage.agent.budget import Meter
 from pilotage.agent.kit import Kit
 from pilotage.agent.models import ModelClient
 from pilotage.agent.state import State
-from pilotage.agent.strategies.searching.particle_filter import ParticleFilter, filtered, redrawn
-from pilotage.agent.strategies.searching.stepwise import Writing
+from pilotage.agent.strategies.searching.particle_filter import ParticleFilter, Swarm, filtered, redrawn
+from pilotage.agent.strategies.searching.stepwise import Path, Writing
 from pilotage.agent.trace import Trace
 from tests.agent.strategies.skilled import PLENTY, near, run, task
 from tests.agent.strategies.trees import drawn_from, known, odds, said, tree
@@ -32,7 +33,7 @@ def evidence(strategy, branches, tasks):
 
     async def one(number):
         writing = Writing(strategy, State(task(number), Trace(), PLENTY), Kit(client, Meter(PLENTY)))
-        return (await filtered(writing, strategy, resampling=strategy.resampling)).evidence
+        return math.exp((await filtered(writing, strategy, resampling=strategy.resampling)).log_evidence)
 
     async def each():
         return [await one(number) for number in range(tasks)]
@@ -157,3 +158,24 @@ def test_where_the_budget_ends_it_the_particles_so_far_decide(monkeypatch):
         )
     assert limit.value.step.candidate == "A"
     assert len(limit.value.step.draws) == 4
+
+
+def test_sharp_weights_and_many_steps_stay_in_range(monkeypatch):
+    """The product of their mean weights does not fit a number; its logarithm does."""
+    branches = {(): {"a": 1}, ("a",): {"b": 1}, ("a", "b"): {A: 1}}
+    for ratio in (1 / 9, 9):
+        known(monkeypatch, lambda path, ratio=ratio: odds(ratio ** len(path)))
+        for temperature in (0.001, 0.005):
+            strategy = ParticleFilter(n=4, scorer="known", softmax_temperature=temperature, ess=1.0, weigh="step")
+            assert run(strategy, tree(drawn_from(branches)))[0].candidate == "A"
+        swarm = Swarm([Path(), Path()])
+        for _ in range(400):
+            swarm.logs = [math.log(ratio), math.log(ratio)]
+            swarm.resample([0, 1])
+        assert swarm.log_evidence == pytest.approx(400 * math.log(ratio))
+
+
+def test_a_particle_that_was_not_judged_weighs_as_what_it_goes_on_from(monkeypatch):
+    known(monkeypatch, {("a",): odds(4), ("b",): odds(1), ("a", A): None, ("b", B): None})
+    branches = {(): {"a": 0.5, "b": 0.5}, ("a",): {A: 1}, ("b",): {B: 1}}
+    assert share_of_a(ParticleFilter(n=150, scorer="known", ess=0.0), branches) == pytest.approx(0.8, abs=0.1)

@@ -240,6 +240,7 @@ def test_what_a_way_costs_and_says_is_in_the_step_and_a_way_that_is_none_is_refu
     step, kit = run(DifficultyAdaptive(hard="self-consistency,n=4"), model)
     assert (step.block, step.candidate, kit.usage.llm_calls) == ("difficulty-adaptive", "e", 8)
     assert step.usage == kit.usage
+    assert [draw.candidate for draw in step.draws] == [*"abcdeee", "f"]
     assert step.evidence.note == "0.25 of the probe agree, so strategy:self-consistency: 3 of 4 draws agree"
     for spec, said in (
         ("difficulty-adaptive;hard=nonsense", "there is no strategy 'nonsense'"),
@@ -248,6 +249,20 @@ def test_what_a_way_costs_and_says_is_in_the_step_and_a_way_that_is_none_is_refu
     ):
         with pytest.raises(UsageError, match=said):
             strategy_named(f"strategy:{spec}")
+
+
+def test_a_way_draws_others_than_the_probe_drew():
+    model = StochasticChatModel(lambda messages, chance: answer(str(chance.random())))
+    step, _ = run(DifficultyAdaptive(), model)
+    assert len(step.draws) == 12 == len({draw.candidate for draw in step.draws})
+
+
+def test_where_a_way_comes_to_no_usable_reply_the_probe_votes():
+    replies = iter([*map(answer, "aabc"), *[""] * 40])
+    step, _ = run(DifficultyAdaptive(hard="self-consistency,n=2"), ScriptedChatModel(lambda messages: next(replies)))
+    assert step.candidate == "a"
+    assert "0.50 of the probe agree; strategy:self-consistency came to nothing" in step.evidence.note
+    assert step.evidence.note.endswith("and voted")
 
 
 # Saturation

@@ -5,11 +5,12 @@ from random import Random
 
 import pytest
 
-from pilotage.agent.models import ScriptedChatModel
+from pilotage.agent.models import ScriptedChatModel, ScriptedReply
 from pilotage.agent.strategies.choosing.best_of_n import BestOfN
 from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
 from pilotage.agent.strategies.choosing.weighted_vote import WeightedVote
-from pilotage.agent.strategies.voting import chance_to_stay, draws_until_settled
+from pilotage.agent.strategies.voting import best_scored, chance_to_stay, draws_until_settled
+from pilotage.agent.trace import Step
 from tests.agent.strategies.skilled import RIGHT, accuracy, near, run, skilled, task
 
 TASKS = 150
@@ -45,6 +46,14 @@ def test_draws_that_cannot_settle_a_vote_are_asked_for_together():
     assert draws_until_settled([3], 0.95) == 1
     assert draws_until_settled([4], 0.95) == 0
     assert draws_until_settled([3, 1], 0.95) == 3  # 6 to 1
+
+
+def test_votes_of_a_thousand_draws_are_counted_too():
+    """2 to the power of their number is more than a float holds."""
+    assert chance_to_stay([490, 490]) == 0.5
+    more = draws_until_settled([490, 490], 0.95)
+    assert chance_to_stay([490 + more, 490]) > 0.95 >= chance_to_stay([489 + more, 490])
+    assert draws_until_settled([1000, 0], 0.95) == 0
 
 
 @pytest.mark.parametrize(
@@ -107,9 +116,28 @@ def test_a_blind_scorer_chooses_by_chance_and_a_perfect_one_finds_what_is_there(
     blind = skilled(0.3, lambda right, chance: math.log(chance.uniform(0.2, 0.9)))
     assert near(accuracy(BestOfN(n=8), blind, TASKS), 0.3, TASKS)
     same = skilled(0.3, lambda right, chance: -0.1)
-    assert near(accuracy(BestOfN(n=8), same, TASKS), 0.3, TASKS)
+    assert near(accuracy(BestOfN(n=8), same, TASKS), 0.126, TASKS), "the votes decide, half of the ties among them"
     perfect = skilled(0.3, lambda right, chance: -0.1 if right else -0.2)
     assert near(accuracy(BestOfN(n=8), perfect, TASKS), 1 - 0.7**8, TASKS)
+
+
+def test_scores_that_hardly_differ_leave_it_to_the_votes():
+    """The one that is alone has the highest score, by less than what says anything."""
+    replies = [
+        ScriptedReply(text=f"Answer: {said}", logprob=score)
+        for said, score in zip("abb", (-0.1, -0.104, -0.105), strict=True)
+    ]
+    for given, taken in (
+        (replies, "b"),
+        ([replies[0], *(r.model_copy(update={"logprob": -0.2}) for r in replies[1:])], "a"),
+    ):
+        assert run(BestOfN(n=3), ScriptedChatModel(given))[0].candidate == taken
+
+
+def test_of_draws_that_hardly_differ_the_best_is_drawn():
+    steps = [Step(block="x", candidate=answer) for answer in "ab"]
+    assert {best_scored(steps, [0.9, 0.905], Random(seed)) for seed in range(20)} == {0, 1}
+    assert {best_scored(steps, [0.9, 0.95], Random(seed)) for seed in range(20)} == {1}
 
 
 def test_weights_by_log_probability_help_where_they_tell_something():
