@@ -6,14 +6,12 @@ from pydantic import Field
 
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
-from pilotage.agent.strategies.base import Strategy
-from pilotage.agent.strategies.drawing import Route, draw
-from pilotage.agent.strategies.scorers import ScorerName, scored, scorer_named
+from pilotage.agent.strategies.choosing.scored_draws import ScoredDraws
 from pilotage.agent.strategies.voting import by_score
 from pilotage.agent.trace import Step
 
 
-class BestOfN(Strategy):
+class BestOfN(ScoredDraws):
     """Draws several times and takes the draw that a scorer puts highest.
 
     Cobbe et al. 2021, 'Training Verifiers to Solve Math Word Problems' (section 4.2), with any scorer for the verifier.
@@ -25,23 +23,9 @@ class BestOfN(Strategy):
     """
 
     name = "best-of-n"
-    exchangeable = True
 
     n: int = Field(4, ge=1, le=1000, description="draws")
-    temperature: float = Field(0.7, gt=0, le=5, description="of every draw")
-    route: Route = Field("reason", description="by which way: reason, or program")
-    scorer: ScorerName = Field("logprob", description="who chooses")
-
-    @property
-    def least_calls(self) -> int:
-        return self.n * (1 + scorer_named(self.scorer).calls)
-
-    @property
-    def needs_logprobs(self) -> bool:
-        return scorer_named(self.scorer).needs_logprobs
 
     async def run(self, state: State, kit: Kit) -> Step:
-        numbers = range(1, self.n + 1)
-        drawn = await draw(self.name, state, kit, numbers, route=self.route, temperature=self.temperature)
-        scores = await scored(scorer_named(self.scorer), state, kit, drawn.steps)
+        drawn, scores = await self.drawn(state, kit)
         return by_score(self, state, kit, drawn, scores, self.scorer)

@@ -183,8 +183,10 @@ class Fuse(Layer):
         asked = f"{DATA}\n{_shown(given, order)}\n\n{FUSE.format(form=ANSWER_FORM[state.task.kind])}"
 
         async def one(own: Kit, number: int) -> Step:
-            how = {"independent": False, "temperature": self.temperature, "sample": number}
-            return await reasoned(name, state, own, asked, **how)
+            how = {"independent": True, "temperature": self.temperature, "sample": number}
+            step = await reasoned(name, state, own, asked, **how)
+            # It is asked apart from the run's earlier attempts, but it reads the other solutions: no route of its own.
+            return step.model_copy(update={"independent": False})
 
         prompt = estimate_tokens(f"{system(state.task)}{state.trace.recalled.text}{describe(state.task)}{asked}")
         numbers = range(1, self.n + 1)

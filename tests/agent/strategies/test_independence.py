@@ -109,3 +109,19 @@ def test_credentials_in_the_address_of_a_scorer_are_refused_and_not_repeated():
 
     with pytest.raises(UsageError, match="PILOTAGE_SCORER_KEY"):
         strategy_named("strategy:best-of-n;scorer=remote:http://user:word@127.0.0.1/score")
+
+
+def test_a_combination_reads_nothing_that_the_run_tried_before():
+    """It is asked for from the task and the solutions alone, as every draw of a step that counts as independent."""
+    first = iter(["An earlier attempt.\nAnswer: earlier"])
+
+    def reply(messages):
+        said = {"Combine": "Answer: 3", "Rank the": "[1] > [2] > [3] > [4]", "For each": "[1] Fine."}
+        known = next((text for words, text in said.items() if words in last(messages)), None)
+        return known or next(first, "Answer: 3")
+
+    model = ScriptedChatModel(reply)
+    with ReasoningAgent(model, policy="fixed:reason,strategy.archon,answer", blocks=["strategy:archon"]) as agent:
+        agent.solve(TASK)
+    combining = [call for call in model.calls if "Combine" in call.text]
+    assert combining and not any("An earlier attempt." in call.text for call in combining)
