@@ -129,7 +129,7 @@ def test_a_long_stream_of_different_answers_is_read_in_a_moment():
     usage = {"prompt_tokens": 5, "completion_tokens": 5}
     draws = [{"candidate": f"answer {n}", "usage": usage} for n in range(1500)] + [{"candidate": None, "usage": usage}]
     begun = time.perf_counter()
-    stream = Stream.of(Task(id="t", prompt="?"), {"steps": [{"draws": draws}], "draw_scores": [1.0] + [0.0] * 1500})
+    stream = Stream.of(Task(id="t", prompt="?"), {"steps": [drew(draws)], "draw_scores": [1.0] + [0.0] * 1500})
     assert stream is not None and time.perf_counter() - begun < 5
     assert stream.votes[[1, 2, 1000, 1500, 1501]].tolist() == pytest.approx([1, 1 / 2, 1 / 1000, 1 / 1500, 1 / 1500])
 
