@@ -1,4 +1,4 @@
-"""Fitting a model of confidence: the penalty and the calibration are chosen by cross-fitting on what is learned from.
+"""Fitting a model of confidence: features, penalty and calibration are chosen by cross-fitting on what is learned from.
 
 Nothing but the bank that is given decides, so whoever holds tasks back from it judges all these choices, too.
 """
@@ -46,37 +46,40 @@ def fit_confidence(
 ) -> ConfidenceModel:
     """The model that a bank teaches.
 
-    Of `RIDGES` the one is taken under which tasks, or families, that are held out have the least log loss; of
-    `CALIBRATORS` the one that, fitted to the held-out log odds of all folds but one, has the least on that one.
+    Of all features and those of the runs alone (`Stops.of_the_runs`), and of `RIDGES`, those are taken under which
+    tasks, or families, that are held out have the least log loss; of `CALIBRATORS` the one that, fitted to the held-out
+    log odds of all folds but one, has the least on that one. What a task looks like tells of its family, and so
+    misleads about families that nobody has seen.
 
     Args:
         bank: its every task is learned from.
         unit: what the inner folds hold out.
-        features: names of those to learn from; all but those of a run's limits for None.
+        features: names of those to learn from; for None either of the two sets, without those of a run's limits.
         seed: of the dealing.
 
     Raises:
         ConfidenceError: nothing can be learned: all answers are right, or all wrong, or there is no such feature.
         BankError: too few tasks or families, or damaged trees.
     """
-    stops = Stops.of(bank, features).varying()
-    if not len(stops.observations) or np.ptp(stops.score) == 0:
-        what = "no feature of them varies" if not len(stops.observations) else "they are all right, or all wrong"
+    everything = Stops.of(bank, features).varying()
+    score, weight = everything.score, everything.weight
+    if not len(everything.observations) or np.ptp(score) == 0:
+        what = "no feature of them varies" if not len(everything.observations) else "they are all right, or all wrong"
         raise ConfidenceError(
             f"confidence cannot be learned from the answers of {bank.path}: {what}; record more tasks"
         )
-    sides = [_sides(stops, fold) for fold in dealt(bank, unit, seed=seed)]
-    held_out = {ridge: _cross_fitted(stops, sides, ridge) for ridge in RIDGES}
-    score, weight = stops.score, stops.weight
-    ridge = min(RIDGES, key=lambda one: log_loss(probabilities(held_out[one]), score, weight))
-    kind = min(CALIBRATORS, key=lambda one: _loss_of_calibration(one, held_out[ridge], stops, sides))
+    sides = [_sides(everything, fold) for fold in dealt(bank, unit, seed=seed)]
+    sets = [everything] if features is not None else [everything, everything.of_the_runs()]
+    tried = [(s, ridge, _cross_fitted(s, sides, ridge)) for s in sets if len(s.observations) for ridge in RIDGES]
+    stops, ridge, held_out = min(tried, key=lambda one: log_loss(probabilities(one[2]), score, weight))
+    kind = min(CALIBRATORS, key=lambda one: _loss_of_calibration(one, held_out, stops, sides))
     scaling, coefficients = _fit(stops, ridge)
     tasks = {"train": list(stops.tasks)}
     return ConfidenceModel(
         observations=stops.observations,
         scaling=scaling,
         coefficients=coefficients,
-        calibrator=CALIBRATORS[kind].fit(held_out[ridge], score, weight),
+        calibrator=CALIBRATORS[kind].fit(held_out, score, weight),
         ridge=ridge,
         card={"bank": about(bank, BankArrays.of(bank)), "held_out": unit, "seed": seed, **learned_from(bank, tasks)},
     )

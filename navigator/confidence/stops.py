@@ -91,6 +91,16 @@ class Stops:
 
     def varying(self) -> Self:
         """Without the features that are the same at every stop, of which nothing can be learned."""
-        kept = np.flatnonzero((self.features != self.features[:1]).any(axis=0))
-        spec = ObservationSpec(tuple(self.observations.features[place] for place in kept))
-        return replace(self, observations=spec, features=self.features[:, kept])
+        return self._with((self.features != self.features[:1]).any(axis=0))
+
+    def of_the_runs(self) -> Self:
+        """Without the features that are the same at all stops of each task: those tell of the task, not of its run."""
+        _, first = np.unique(self.task, return_index=True)
+        firsts = np.zeros(len(self.tasks), dtype=np.intp)
+        firsts[self.task[first]] = first
+        return self._with((self.features != self.features[firsts[self.task]]).any(axis=0))
+
+    def _with(self, kept: ActionMask) -> Self:
+        places = np.flatnonzero(kept)
+        spec = ObservationSpec(tuple(self.observations.features[place] for place in places))
+        return replace(self, observations=spec, features=self.features[:, places])

@@ -20,6 +20,8 @@ from pilotage.navigator.spaces import Feature, ObservationSpec
 from tests.navigator.banks import OBSERVATIONS, node, observed, write_bank
 from tests.navigator.confidence.made_up import chance, known_bank
 
+SEALED = "aiw,base_conversion,coin_flip,color_cube_rotation,count_bits,family_relationships,number_filtering".split(",")
+
 
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory):
@@ -54,6 +56,22 @@ def test_held_out_it_is_calibrated_and_beats_what_knows_less(bank, unit):
     assert set(stopping.figures) == {"confidence", "a constant", "its own value"}  # the bank counts no routes
     rights = [row.right.value for row in own.above]
     assert rights[-1] > rights[0] > own.right.value
+
+
+def test_what_marks_a_family_is_read_of_known_families_alone(tmp_path):
+    generator = np.random.default_rng(0)
+    made = {}
+    for number in range(240):
+        family = number % 3
+        nodes = []
+        for route in ((), ("reason",)):
+            sign = float(generator.uniform(-1, 1))
+            right = float(generator.random() < chance(sign) / 2 + (0.05, 0.45, 0.3)[family])
+            nodes.append(node(route, score=right, sign=sign, cue=family / 2))
+        made[f"t{number}", f"f{family}"] = nodes
+    bank = write_bank(tmp_path, made)
+    known, unseen = (set(fit_confidence(bank, unit).observations.names) for unit in ("tasks", "families"))
+    assert "cue" in known and "sign" in known & unseen and "cue" not in unseen
 
 
 def test_nothing_is_found_where_nothing_is(tmp_path):
@@ -179,7 +197,7 @@ def test_a_file_that_is_cut_off_or_not_there_is_refused(model, tmp_path):
 
 
 def test_the_shipped_model_is_what_its_command_makes():
-    bank = Bank.open("examples/banks/mixed")
+    bank = Bank.open("examples/banks/mixed2").of_families(leave_out=SEALED)
     made, shipped = fit_confidence(bank), read_model(SHIPPED)
     assert learned_marks(shipped) >= set(bank.tasks)
     assert shipped.card["bank"]["fingerprint"] == made.card["bank"]["fingerprint"]
