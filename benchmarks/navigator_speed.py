@@ -2,8 +2,9 @@
 
     python benchmarks/navigator_speed.py                       # on a made-up bank of the size of a real one
     python benchmarks/navigator_speed.py --bank BANK --algorithms double-dueling-dqn,qr-dqn --json
+    python benchmarks/navigator_speed.py --bank BANK --algorithms ""    # no training
 
-Steps of the environment, 50,000 steps of training, one decision, how much longer stable-baselines3's own `predict` is,
+Steps of the environment, one decision of the shipped rules, 50,000 steps of training, one decision of its policy, how much longer stable-baselines3's own `predict` is,
 the mean of five networks, and how far numpy is from torch on 10,000 random observations. The exit code is 1 where the
 best of a figure misses its aim.
 
@@ -32,6 +33,9 @@ from pilotage.navigator import Bank
 from pilotage.navigator.bank.arrays import BankArrays
 from pilotage.navigator.policies.learned import LearnedPolicy
 from pilotage.navigator.policies.load import load_policy
+from pilotage.navigator.policies.policy import Policy
+from pilotage.navigator.policies.rules.default import DefaultPolicy
+from pilotage.navigator.policies.rules.one_bit import one_bit
 from pilotage.navigator.training.train import Plan, train
 
 ROUNDS, DECISIONS = 60, 50
@@ -130,7 +134,9 @@ def measured(bank: Bank, folder: Path, given: argparse.Namespace) -> Iterator[Fi
     for name, found in rates(BankArrays.of(bank), given.env_steps).items():
         yield Figure(f"recorded environment, {name}", "steps/s", found, aims[name], more_is_better=True)
     arrays = BankArrays.of(bank)
-    for algorithm in given.algorithms.split(","):
+    for rules in (DefaultPolicy(bank.actions, bank.observations), one_bit(bank.actions, bank.observations)):
+        yield Figure(f"{rules.name}: one decision", "us", rounds_of(rules, arrays), 60.0)
+    for algorithm in filter(None, given.algorithms.split(",")):
         train(bank, Plan(algorithm, steps=100, seeds=1))  # imports
         seconds, worked = [], []
         for _ in range(given.trainings):
@@ -166,6 +172,13 @@ def decisions(algorithm: str, policy: LearnedPolicy, arrays: BankArrays) -> Iter
     ratios = [their / our for our, their in zip(ours, theirs, strict=True)]
     yield Ratio(f"{algorithm}: predict over one decision", "times", ratios, 8.0, True, min(theirs) / min(ours))
     yield Figure(f"{algorithm}: one decision, mean of five seeds", "us", wide)
+
+
+def rounds_of(policy: Policy, arrays: BankArrays) -> list[float]:
+    """Microseconds of a decision, a round each, over states from all over the bank."""
+    places = np.linspace(0, len(arrays.features) - 1, DECISIONS).astype(int)
+    rows, masks = list(arrays.features[places]), list(arrays.legal[places])
+    return [microseconds(lambda place: policy.decide(rows[place], masks[place]), DECISIONS) for _ in range(ROUNDS)]
 
 
 def microseconds(once: Callable[[int], object], count: int) -> float:
