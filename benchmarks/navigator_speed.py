@@ -4,9 +4,9 @@
     python benchmarks/navigator_speed.py --bank BANK --algorithms double-dueling-dqn,qr-dqn --json
     python benchmarks/navigator_speed.py --bank BANK --algorithms ""    # no training
 
-Steps of the environment, one decision of the shipped rules, 50,000 steps of training, one decision of its policy, how much longer stable-baselines3's own `predict` is,
-the mean of five networks, and how far numpy is from torch on 10,000 random observations. The exit code is 1 where the
-best of a figure misses its aim.
+Steps of the environment, one decision of the shipped rules, 50,000 steps of training, one decision of its policy, how
+much longer stable-baselines3's own `predict` is, the mean of five networks, and how far numpy is from torch on 10,000
+random observations. The exit code is 1 where the best of a figure misses its aim.
 
 (`benchmarks/navigator.py` would hide the package of that name from every script in this folder.)
 """
