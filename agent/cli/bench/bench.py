@@ -115,7 +115,7 @@ def bench(
     from pilotage.agent.tasks.fields import mapping
 
     console = screen(errors=True, soft_wrap=True)
-    chosen, limits = _chosen(methods or [], preset, console)
+    given, of_preset, limits = _chosen(methods or [], preset, console)
     settings = _settings(run, limits)
     terms = figures.terms(settings.model)
     for folder, option in ((batch.out, "--out"), (inspect, "--inspect")):
@@ -124,8 +124,9 @@ def bench(
     with ExitStack() as stack:
         place = batch.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotage-bench-")))
         sitting = opened(
-            stack, chosen, settings, tasks, place, console, fields=mapping(batch.fields), limit=batch.limit,
+            stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields), limit=batch.limit,
             repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample, kept=batch.out is not None,
+            may_lack=of_preset,
         )  # fmt: skip
         sitting.solve(console)
         outcomes = outcomes_of(sitting.lanes, sitting.assigned)
@@ -138,20 +139,21 @@ def bench(
     return Output(benched.to_json(), lambda console: print_bench(console, benched))
 
 
-def _chosen(given: list[str], preset: str | None, console: Screen) -> tuple[tuple[Method, ...], dict[str, int]]:
-    """The methods that were given, then those of the preset, and its limits of a run."""
+def _chosen(
+    given: list[str], preset: str | None, console: Screen
+) -> tuple[tuple[Method, ...], tuple[Method, ...], dict[str, int]]:
+    """The methods that were given, the others of the preset, and its limits of a run."""
     from pilotage.agent.bench import presets
-    from pilotage.agent.bench.methods import Method, methods_of
+    from pilotage.agent.bench.methods import methods_of
 
     if preset is None:
-        return methods_of(given), {}
+        return methods_of(given), (), {}
     chosen = presets.chosen(preset)
     console.print_line(f"{plain(preset)}: {plain(presets.PRESETS[preset].source)}")
     console.print_left_out(chosen.left_out)
-    labels = {Method.parse(one).label for one in given}
-    return methods_of(
-        [*given, *(one for one in chosen.methods if Method.parse(one).label not in labels)]
-    ), chosen.limits
+    own = methods_of(given) if given else ()
+    others = tuple(one for one in methods_of(chosen.methods) if one not in own)
+    return own, others, chosen.limits
 
 
 def _settings(run: RunOptions, limits: dict[str, int]) -> Settings:

@@ -10,6 +10,8 @@ import pytest
 from pilotage.agent.bench.presets import PRESETS, chosen
 from pilotage.agent.bench.report import FIGURES, write_report
 from pilotage.agent.bench.schema import Benched
+from pilotage.agent.cli.bench import sitting
+from pilotage.agent.models import Capabilities, ModelClient, ScriptedChatModel
 from pilotage.agent.strategies import installed
 
 
@@ -84,6 +86,20 @@ def test_a_preset_runs_with_its_own_limits_unless_others_are_given(bench):
     assert "did you mean o1-patterns?" in bench("--preset", "o1-pattern", methods=("default",)).err
     assert bench("--preset", "where-we-stand", "--max-calls", "30", "--out", "p", methods=()).code == 0
     assert benched("p").setting.budget["max_calls"] == 30
+
+
+def test_methods_of_a_preset_that_the_model_cannot_serve_are_left_out_in_a_sentence(bench, monkeypatch):
+    mute = ModelClient(ScriptedChatModel(lambda _: "It is 480.\nAnswer: 480", capabilities=Capabilities()))
+    monkeypatch.setattr(sitting, "model_of", lambda _: mute)
+    code, _, err = bench("--preset", "bag-of-tricks", "--limit", "1", methods=())
+    assert code == 0, err
+    said = [line.split()[2] for line in err.splitlines() if "gives none: choose another scorer" in line]
+    lacks = ["best-of-n;n=8", "best-of-n;n=8;scorer=p-correct", "weighted-vote", "weighted-vote;scorer=p-correct"]
+    assert said == [f"strategy:{one}" for one in [*lacks, "beam", "mcts"]]
+    names = {one.name for one in benched().methods}
+    assert {"fixed:reason,answer", "strategy:self-refine", "strategy:best-of-n;n=8;scorer=judge"} <= names - set(said)
+    refused = bench("--preset", "bag-of-tricks", methods=("strategy:best-of-n;scorer=p-correct",))
+    assert refused.code == 2 and "gives none" in refused.err, "a method that was asked for by name is not dropped"
 
 
 def test_a_log_of_inspect_has_every_run(bench):
