@@ -66,7 +66,8 @@ def outcomes_of(lanes: Sequence[Lane], assigned: Sequence[Assigned]) -> list[Out
     if not shared:
         raise UsageError("no task was done by every method yet: run the same command again with --resume")
     tasks, families = tuple(one.task for one in shared), tuple(one.header.family for one in shared)
-    return [Outcomes(name, tasks, families, found) for name, found in lines.items()]
+    conditions = {lane.method.label: lane.results.conditions for lane in lanes}
+    return [Outcomes(name, tasks, families, found, conditions[name]) for name, found in lines.items()]
 
 
 def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: Terms, notes: Sequence[str]) -> Benched:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -22,12 +22,14 @@ class Outcomes:
         tasks: what it was asked.
         families: of each task.
         lines: result lines of each task, one a repeat.
+        conditions: what else they depend on, as their results file has it.
     """
 
     name: str
     tasks: tuple[Task, ...]
     families: tuple[str, ...]
     lines: Sequence[Sequence[Mapping[str, Any]]]
+    conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def column(self, of: Callable[[Mapping[str, Any]], float]) -> Float64s:
         """What a function gives of each task's lines, their mean, float (m,)."""

@@ -116,6 +116,9 @@ def test_a_log_of_inspect_has_every_run(bench):
         assert accuracy == sum(sample["scores"]["pilotage"]["value"] for sample in log["samples"]) / 8
     bench("--inspect", "logs", "--repeats", "2", "--resume")
     assert len(list(Path("logs").glob("*.json"))) == 3, "a log of before is replaced"
+    for other in (("--max-tokens", "5000"), ("--seed", "7"), ("--sandbox", "none")):
+        assert bench("--inspect", "logs", "--out", f"o{other}", *other, methods=("fixed:reason,answer",)).code == 0
+    assert len(list(Path("logs").glob("*.json"))) == 6, "of other conditions it is another log"
 
 
 def test_the_page_of_the_docs_shows_what_the_command_prints(command_line):
