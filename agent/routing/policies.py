@@ -248,16 +248,27 @@ def policy_file(name: str) -> Path | None:
         return SHIPPED_DOUBT if name == DEFAULT else SHIPPED_NETWORK
     if name.startswith(exploring.PREFIX):
         return policy_file(exploring.parse(name)[1])
+    if name.startswith(STRATEGY):  # a file among its parameters is no policy
+        return None
     return expanded(name) if name.endswith((".toml", SUFFIX)) else None
 
 
-def policy_label(name: str, effort: Effort = None) -> str:
-    """What results call the policy of that name: of a file its name without folders, with the effort if one is set."""
+def policy_label(name: str, effort: Effort = None, folders: int = 0) -> str:
+    """What results call the policy of that name: of a file its name, with the effort if one is set.
+
+    Args:
+        name: of the policy.
+        effort: of the policy.
+        folders: how many of the folders that a file lies in are told.
+    """
     if name.startswith(exploring.PREFIX):
         epsilon, base = exploring.parse(name)
-        return exploring.named(epsilon, policy_label(base, effort))
+        return exploring.named(epsilon, policy_label(base, effort, folders))
+    if name.startswith(STRATEGY):
+        return name
+    told = Path(*Path(name).parts[-1 - folders :])
     if name.endswith(".toml"):
-        return f"rules:{Path(name).name}"
+        return f"rules:{told}"
     if name.endswith(SUFFIX):
-        name = f"learned:{Path(name).name}"
+        name = f"learned:{told}"
     return name if effort is None else f"{name}@{effort}"
