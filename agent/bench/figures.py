@@ -85,6 +85,7 @@ def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: 
     scored = [Scored(one.name, one.score, one.cost) for one in outcomes]
     others = scored[1:]
     compared = adjusted([paired(one, scored[0], resampler, by_family, len(others)) for one in others])
+    drawn = draw_curves(outcomes, resampler)
     return Benched(
         setting=Setting(
             **setting,
@@ -100,8 +101,9 @@ def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: 
         comparisons=tuple(compared),
         families=tuple(_families(outcomes)),
         together=_together(outcomes, resampler),
-        curves=tuple(draw_curves(outcomes, resampler)),
-        notes=tuple([*notes, *_cautions(outcomes, setting["repeats"])]),
+        curves=drawn.curves,
+        beside=drawn.beside,
+        notes=tuple([*notes, *_cautions(outcomes, setting["repeats"]), *drawn.notes]),
     )
 
 

@@ -13,7 +13,7 @@ from pilotage.agent.task import Task
 from pilotage.navigator.bank.arrays import Float64s
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcomes:
     """One method on m tasks.
 

@@ -137,7 +137,7 @@ class DrawPoint(Part):
 
 
 class DrawCurve(Part):
-    """What the draws of a method come to, on the tasks on which it drew.
+    """What the draws of a method come to, on the tasks on which every method with a curve drew.
 
     Attributes:
         tasks: how many these are.
@@ -153,6 +153,14 @@ class DrawCurve(Part):
     by_tokens: tuple[DrawPoint, ...]
 
 
+class Beside(Part):
+    """A method without a curve, on the tasks of the curves: what it costs and how often it is right there."""
+
+    method: Name
+    cost: Cost
+    accuracy: Share
+
+
 class Benched(Part):
     """A whole comparison; `notes` are sentences that a reader should know before believing the figures."""
 
@@ -162,6 +170,7 @@ class Benched(Part):
     families: tuple[FamilyPart, ...] = ()
     together: Together
     curves: tuple[DrawCurve, ...] = ()
+    beside: tuple[Beside, ...] = ()
     notes: tuple[Text, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

@@ -152,6 +152,34 @@ def test_methods_that_draw_are_compared_at_the_same_limits():
     assert all(point.cost <= point.limit + 1e-9 for point in (*one.by_tokens, *other.by_tokens))
 
 
+def test_curves_are_of_the_same_tasks_whatever_each_method_drew_on():
+    usage = {"prompt_tokens": 5, "completion_tokens": 5}
+    tasks = tuple(Task(id=f"t{n}", prompt="?", kind="text") for n in range(6))
+
+    def method(name, places):
+        """Draws what is right on even tasks alone, and nothing, or nothing that can be graded, on others."""
+        found = []
+        for n in range(6):
+            draws = [{"candidate": "a", "usage": usage}] * 2
+            worth = [float(n % 2 == 0)] * 2 if n in places else [None, 1.0]
+            found.append([line(worth[0] or 0.0, steps=[drew(draws)] if n != 5 else [], draw_scores=worth)])
+        return Outcomes(name, tasks, ("f",) * 6, found)
+
+    both = [
+        method("even", {0, 2, 3}),
+        method("most", {0, 1, 2, 3, 4}),
+        outcomes("once", [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
+    ]
+    data = figures_of(both, SETTING, Terms(bootstrap=200), [])
+    assert [(one.method, one.tasks, one.own) for one in data.curves] == [("even", 3, 2 / 3), ("most", 3, 2 / 3)]
+    assert [point.accuracy for point in data.curves[1].by_draws] == pytest.approx([2 / 3] * 2)
+    assert [(one.method, one.accuracy) for one in data.beside] == [("once", 2 / 3)]
+    (said,) = [note for note in data.notes if note.startswith("Curves")]
+    assert "of 3 of 6 tasks" in said and "even did on the fewest, 3" in said
+    apart = figures_of([method("one", {0, 1}), method("other", {2, 3})], SETTING, Terms(bootstrap=200), [])
+    assert not apart.curves and any("are of 0 of 6 tasks" in note for note in apart.notes)
+
+
 def test_the_terminal_gets_a_table_and_programs_the_figures(bench):
     code, out, _ = bench()
     assert code == 0 and "against fixed:reason,answer" in out and "exact McNemar test, adjusted by Holm for 2" in out
