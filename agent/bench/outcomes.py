@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pilotage.agent.task import Task
+from pilotage.agent.trace import Usage
 from pilotage.navigator.bank.arrays import Float64s
 
 
@@ -38,6 +39,19 @@ class Outcomes:
     def usage(self, name: str) -> Float64s:
         """A field of the usage, float (m,)."""
         return self.column(lambda line: line["usage"].get(name, 0))
+
+    def spent(self, of: Callable[[Usage], float]) -> Float64s:
+        """What a function gives of each task's usage, mean over its lines, float (m,)."""
+        return self.column(lambda line: of(Usage.model_validate(line["usage"])))
+
+    @cached_property
+    def others(self) -> dict[str, Float64s]:
+        """Thousands of tokens of each model other than the run's own, by its name, float (m,)."""
+        names = {name for lines in self.lines for line in lines for name in line["usage"].get("others", ())}
+        return {
+            name: self.spent(lambda usage, name=name: usage.others.get(name, Usage()).total_tokens) / 1000  # type: ignore[misc]
+            for name in sorted(names)
+        }
 
     @cached_property
     def score(self) -> Float64s:

@@ -65,19 +65,22 @@ class FigureOptions:
     prices: Path | None = for_tasks(None, help="Prices (TOML), a table for each model. (default: money is unknown)")
     prompt_weight: float = expert(1.0, min=0.0, help="Of a token that is read, in the idealised cost.")
     decode_weight: float = expert(4.0, min=0.0, help="Of a token that is written, in the idealised cost.")
+    model_weight: list[str] | None = expert(
+        None, metavar="MODEL=TIMES", help="What a second model's tokens weigh, in those of --model; repeatable."
+    )
     bootstrap: int = BOOTSTRAP
 
     def terms(self, model: str) -> Terms:
         """The terms that they describe.
 
         Raises:
-            UsageError: the prices cannot be read, or are not those of the model.
+            UsageError: the prices cannot be read, or are not those of the model; or a weight is none.
         """
         from pilotage.agent.bench.figures import Terms
         from pilotage.agent.bench.schema import CostModel
-        from pilotage.agent.models.prices import price_file
+        from pilotage.agent.models.prices import Price, price_file
 
-        price = None
+        price, known = None, dict[str, Price]()
         if self.prices is not None:
             known = price_file(self.prices)
             if (price := known.get(model)) is None:
@@ -85,7 +88,20 @@ class FigureOptions:
                     f"{self.prices} has no price of the model {model!r}: it has {', '.join(known) or 'none'}; add a "
                     "table with `input` and `output`"
                 )
-        return Terms(CostModel(prompt=self.prompt_weight, decode=self.decode_weight), price, self.bootstrap)
+        weights = CostModel(prompt=self.prompt_weight, decode=self.decode_weight, models=self._weights())
+        return Terms(weights, price, known, self.bootstrap)
+
+    def _weights(self) -> dict[str, float]:
+        weights = {}
+        for given in self.model_weight or ():
+            model, _, times = given.rpartition("=")
+            try:
+                weights[model] = float(times)
+            except ValueError:
+                weights[model] = -1.0
+            if not model or not 0 <= weights[model] < float("inf"):
+                raise UsageError(f"--model-weight {given!r:.80} is no weight: write MODEL=TIMES, as in large=6")
+        return weights
 
 
 def bench(
