@@ -19,6 +19,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies import PREFIX as STRATEGY
+from pilotage.agent.strategies import strategy_named
 from pilotage.agent.strategies.method import StrategyPolicy, is_strategy
 from pilotage.agent.tasks.source import did_you_mean
 from pilotage.common.paths import expanded
@@ -243,13 +244,17 @@ def _no_effort(name: str | Policy | Navigator) -> UsageError:
 
 
 def policy_file(name: str) -> Path | None:
-    """The file that a policy of that name is read from, if it is; one that is shipped may differ between versions."""
+    """The file that a policy of that name is read from, or that its strategy reads, if there is one.
+
+    One that is shipped may differ between versions.
+    """
     if name in (DEFAULT, NETWORK):
         return SHIPPED_DOUBT if name == DEFAULT else SHIPPED_NETWORK
     if name.startswith(exploring.PREFIX):
         return policy_file(exploring.parse(name)[1])
-    if name.startswith(STRATEGY):  # a file among its parameters is no policy
-        return None
+    if name.startswith(STRATEGY):
+        reads = strategy_named(name).reads
+        return expanded(reads) if reads else None
     return expanded(name) if name.endswith((".toml", SUFFIX)) else None
 
 

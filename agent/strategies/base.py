@@ -65,6 +65,11 @@ class Strategy(BaseModel, ABC):
         return ""
 
     @property
+    def reads(self) -> str:
+        """Path of a file that says what it does: with another content it is another strategy. Empty for none."""
+        return ""
+
+    @property
     def needs_sandbox(self) -> bool:
         """Whether it runs programs."""
         return getattr(self, "route", "") == "program"

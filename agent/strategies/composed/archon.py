@@ -65,6 +65,10 @@ class Archon(Strategy):
         return _read(expanded(self.file)) if self.file else PLAIN
 
     @property
+    def reads(self) -> str:
+        return self.file
+
+    @property
     def needs_sandbox(self) -> bool:
         return any(isinstance(layer, Generate) and layer.route == "program" for layer in self.layers)
 

@@ -17,7 +17,7 @@ from pilotage.agent.bench.methods import Method, methods_of
 from pilotage.agent.bench.run import Lane, solve_by_all
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient
-from pilotage.agent.routing.policies import policy_file, policy_label
+from pilotage.agent.routing.policies import policy_label
 from pilotage.agent.task import Task
 from tests.agent.bench.conftest import METHODS, lines, write_tasks
 from tests.agent.strategies.skilled import skilled
@@ -183,6 +183,20 @@ def test_policy_files_of_one_name_are_compared_under_labels_that_tell_them_apart
     assert "x/p.toml" in bench("--resume", methods=("nowhere/x/p.toml", "nor/x/p.toml")).err
 
 
-def test_the_file_of_an_architecture_is_a_parameter_and_no_rules():
-    specs = ["strategy:archon;file=a/layers.toml", "strategy:archon;file=b/layers.toml"]
-    assert [policy_label(spec) for spec in specs] == specs and policy_file(specs[0]) is None
+def test_the_file_of_an_architecture_is_a_parameter_and_its_content_counts(command_line):
+    specs = ["strategy:archon;file=a.toml", "strategy:archon;file=b.toml"]
+    for name in ("a.toml", "b.toml"):
+        Path(name).write_text('[[layer]]\nkind = "generate"\nn = 2\n')
+    assert [policy_label(spec) for spec in specs] == specs
+    before = [method.stem for method in methods_of(specs)]
+    Path("b.toml").write_text('[[layer]]\nkind = "generate"\nn = 3\n')
+    after = [method.stem for method in methods_of(specs)]
+    assert before[0] == after[0] and len({*before, *after}) == 3, "results of other layers are another method's"
+    solve = ("solve", "--tasks", "t.jsonl", "--model", "scripted:s.json", "--memory", "none", "--policy", specs[0])
+    write_tasks("t.jsonl", 1)
+    Path("s.json").write_text('{"rules": {"": "It is so.\\nAnswer: 480"}}')
+    assert command_line(*solve, "--out", "o.jsonl").code == 0
+    assert command_line(*solve, "--out", "o.jsonl", "--resume").code == 0
+    Path("a.toml").write_text('[[layer]]\nkind = "generate"\nn = 3\n')
+    said = command_line(*solve, "--out", "o.jsonl", "--resume")
+    assert said.code == 2 and "was made with policy file" in said.err

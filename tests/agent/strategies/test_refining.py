@@ -126,7 +126,8 @@ def test_a_model_that_ignores_feedback_is_best_of_all_draws(n, rounds):
     expected = 1 - 0.8 ** (n * rounds)
     assert near(accuracy(IterativeAgentDecoding(n=n, rounds=rounds), deaf, TASKS), expected, TASKS)
     assert near(accuracy(BestOfN(n=n * rounds), deaf, TASKS), expected, TASKS)
-    assert near(accuracy(IterativeAgentDecoding(n=n, rounds=rounds), skilled(0.2), TASKS), 0.2, TASKS)  # blind
+    blind = skilled(0.2, lambda right, chance: -chance.random())
+    assert near(accuracy(IterativeAgentDecoding(n=n, rounds=rounds), blind, TASKS), 0.2, TASKS)
 
 
 def test_a_model_that_heeds_feedback_gains_and_one_that_is_misled_keeps_the_best():
