@@ -116,7 +116,7 @@ class Caution:
         if not learn_later:
             await _note(agent, task, run)
         options: dict[str, Any] = {"run_id": run.id, "budget": left, "learn_later": learn_later, "config": config}
-        with _charging(run):
+        with _charging(run, self.second.components.model.name):
             if not stream:
                 yield events.Finished(joined(run, await self.second.asolve(task, **options)))
                 return
@@ -136,17 +136,20 @@ async def _note(agent: ReasoningAgent, task: Task, first: Run) -> None:
 
 
 @contextmanager
-def _charging(first: Run) -> Iterator[None]:
+def _charging(first: Run, second: str) -> Iterator[None]:
     """Where the second model's run ends without a usable reply, its error tells what the first one's cost, too."""
     try:
         yield
     except (UnusableRun, UngradedRun) as error:
-        raise type(error)(str(error), _charged(error.trace, first)) from error
+        raise type(error)(str(error), _charged(error.trace, first, second)) from error
 
 
-def _charged(trace: Trace, first: Run) -> Trace:
+def _charged(trace: Trace, first: Run, second: str) -> Trace:
+    """The trace of the second model's run, its costs told as that model's, charged for the first run, too."""
+    steps = tuple(step.model_copy(update={"usage": step.usage.by(second)}) for step in trace.steps)
+    charges = tuple(entry.model_copy(update={"usage": entry.usage.by(second)}) for entry in trace.charges)
     paid = CostEntry(by=ESCALATED, usage=first.usage)
-    return trace.model_copy(update={"charges": (*trace.charges, paid)})
+    return trace.model_copy(update={"steps": steps, "charges": (*charges, paid)})
 
 
 def withheld(run: Run) -> Run:
@@ -166,7 +169,7 @@ def joined(first: Run, second: Run) -> Run:
     )
     return second.model_copy(
         update={
-            "trace": _charged(second.trace, first),
+            "trace": _charged(second.trace, first, second.model),
             "model": first.model,
             "escalated": escalation,
             "navigation": None,

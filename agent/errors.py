@@ -30,6 +30,10 @@ class UsageError(PilotageError):
     exit_code = 2
 
 
+class Unable(UsageError):
+    """A method needs what the model or the machine has not: log-probabilities, or a sandbox."""
+
+
 class UnsupportedParameter(UsageError):
     """A parameter of a request that is not taken here; `parameter` names it."""
 

@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import Collection, Coroutine, Sequence
 from copy import copy
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pilotage.agent.account import charge
 from pilotage.agent.budget import Meter
-from pilotage.agent.errors import BudgetExceeded, SandboxUnavailable
+from pilotage.agent.errors import SandboxUnavailable
 from pilotage.agent.messages import Message, ReplyOptions
+from pilotage.agent.models.calls import Asks, Calls, Listener
 from pilotage.agent.models.named import NamedModels
-from pilotage.agent.models.reply import Bill, LimitUsedUp, Reply, Request
+from pilotage.agent.models.reply import Reply, Request
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
 from pilotage.agent.telemetry.operations import found, searching
 from pilotage.agent.telemetry.spans import span
 from pilotage.agent.trace import Evidence, Hint, Recalled, Step, Turn, Usage, total
-from pilotage.common.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.sandbox import Execution, Sandbox
 
 
-THINKING_TOKENS = 2048
-"""Room beside the answer for a model that turns out to think."""
-
 HINT_TOKENS = 160
 """What the hints that a run starts with may cost."""
 
 REPLY_TOKENS = 65_536
 """What is read of the reply to a conversation whose caller sets no limit. None is sent then: the model's own holds."""
-
-Listener = Callable[[str], None]
-"""Gets text as the model writes it."""
-
-Asks = Callable[[Request, Bill], Coroutine[Any, Any, Reply]]
-"""Answers a request, and writes what that costs on the bill, however it ends."""
 
 
 class Recall(Protocol):
@@ -85,21 +74,29 @@ class Kit:
         on_thought: Listener | None = None,
         seed: int = 0,
     ) -> None:
-        self.model = model
         self.models = models or NamedModels(model)
-        self.meter = meter
+        self._calls = Calls(model, meter, self._told(model))
         self._sandbox = sandbox
         self._recall = recall
         self._on_token = on_token
         self._on_thought = on_thought
         self.seed = seed
-        self._usages: list[Usage] = []
         self._branches: list[Kit] = []
+
+    @property
+    def model(self) -> ModelClient:
+        """The model that is asked."""
+        return self._calls.model
+
+    @property
+    def meter(self) -> Meter:
+        """The run's budget."""
+        return self._calls.meter
 
     @property
     def usage(self) -> Usage:
         """All that was spent through this kit and its branches."""
-        return total([*self._usages, *(branch.usage for branch in self._branches)])
+        return total([self._calls.usage, *(branch.usage for branch in self._branches)])
 
     def branch(self, model: ModelClient | None = None) -> Kit:
         """A kit on the same budget for one of several draws side by side, by another model where one is given.
@@ -108,8 +105,8 @@ class Kit:
         nothing to read.
         """
         branch = copy(self)
-        branch.model = model or self.model
-        branch._usages, branch._branches = [], []
+        asked = model or self.model
+        branch._calls, branch._branches = Calls(asked, self.meter, self._told(asked)), []
         branch._on_token = branch._on_thought = None
         self._branches.append(branch)
         return branch
@@ -183,7 +180,7 @@ class Kit:
             thinking=piece and exact,
         )
         listener = None if silent else self._on_token
-        return await (self._call(request, 0, listener) if exact else self._with_room_for_thinking(request, listener))
+        return await (self._calls.ask(request, listener) if exact else self._calls.ask_with_room(request, listener))
 
     async def reply(self, messages: tuple[Message, ...], options: ReplyOptions) -> Reply:
         """Asks for the reply to a conversation, as its caller wants it and seen as it comes.
@@ -209,11 +206,13 @@ class Kit:
             exact=True,
             open_ended=options.max_tokens is None,
         )
-        return await self._call(request, 0, self._on_token, self._on_thought)
+        return await self._calls.ask(request, self._on_token, self._on_thought)
 
-    async def consult(self, asks: Asks, request: Request) -> Reply:
-        """Asks somebody else than the run's model, a reward model say: within the same limits, and charged."""
-        return await self._call(request, 0, None, asks=asks)
+    async def consult(self, asks: Asks, request: Request, name: str) -> Reply:
+        """Asks somebody else than the run's model, a reward model say: within the same limits, and charged by name."""
+        branch = self.branch()
+        branch._calls.name = name
+        return await branch._calls.ask(request, asks=asks)
 
     def say(self, text: str) -> None:
         """Shows text that the model did not write, to whoever sees what it writes as it comes."""
@@ -224,68 +223,6 @@ class Kit:
     def heard(self) -> bool:
         """Whether somebody sees what the model writes as it comes, so that nothing of it can be taken back."""
         return self._on_token is not None
-
-    async def _with_room_for_thinking(self, request: Request, on_token: Listener | None) -> Reply:
-        """Asks with room beside the limit; once more, with room for more, where thinking used it up."""
-        used_up = None
-        try:
-            first = await self._call(request, self.model.thinking_tokens, on_token)
-            if not first.thought_away:
-                return first
-        except LimitUsedUp as error:
-            used_up = error
-        room = max(THINKING_TOKENS, 2 * self.model.thinking_tokens)
-        noticeably_more = request.max_tokens + self.model.thinking_tokens + room // 4
-        if self.meter.affords(estimate_tokens(request.prompt), noticeably_more):
-            reply = await self._call(request, room, on_token)
-            self.model.thinking_tokens = max(self.model.thinking_tokens, room)
-            return reply
-        if used_up is not None:
-            raise used_up
-        return first
-
-    async def _call(
-        self,
-        request: Request,
-        room: int,
-        on_token: Listener | None,
-        on_thought: Listener | None = None,
-        asks: Asks | None = None,
-    ) -> Reply:
-        """One call within the budget, with `room` tokens beside the limit of the request for thinking."""
-        meter, prompt_tokens = self.meter, estimate_tokens(request.prompt)
-        granted = meter.reserve(prompt_tokens, request.max_tokens + room)
-        bill, charged = Bill(), Usage()  # of all attempts, and of those before the last one
-        trouble, streamed = "", list[str]()
-
-        def repeats(billed: Usage, why: str) -> bool:
-            """Whether the budget has another attempt, after those so far have billed so much and come to nothing."""
-            nonlocal charged, trouble
-            trouble = why
-            fits = meter.extend(billed - charged)
-            charged = billed if fits else charged
-            return fits
-
-        def relay(text: str) -> None:
-            streamed.append(text)
-            if on_token is not None:
-                on_token(text)
-
-        try:
-            async with asyncio.timeout(meter.seconds_left):
-                request = request.model_copy(update={"max_tokens": granted})
-                if asks is not None:
-                    return await asks(request, bill)
-                return await self.model.ask(request, relay if on_token else None, repeats, on_thought, bill)
-        except TimeoutError:
-            after = f", the last try having failed: {trouble}" if trouble else ""
-            after += ", most of it in waiting for the model's rate" if bill.waiting else ""
-            what = f"the budget of {meter.budget.max_seconds:g} seconds is used up{after}"
-            raise BudgetExceeded("max_seconds", what, failing=bool(after), streamed="".join(streamed)) from None
-        finally:
-            self._usages.append(bill.usage)
-            charge(bill.usage.total_tokens)
-            meter.settle(prompt_tokens, granted, bill.usage - charged)
 
     async def execute(self, code: str, stdin: str = "") -> Execution:
         """Runs generated code in the sandbox; raises SandboxUnavailable where there is none."""
@@ -345,6 +282,10 @@ class Kit:
             program=program,
             hints=tuple(hints),
             upstream=last.upstream if last else "",
-            model="" if self.model is self.models.own else self.model.name,
+            model=self._calls.name,
             usage=self.usage,
         )
+
+    def _told(self, model: ModelClient) -> str:
+        """What the trace and the account call a model: its name, and the run's own nothing."""
+        return "" if model is self.models.own else model.name

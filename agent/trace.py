@@ -13,7 +13,7 @@ from pilotage.agent.messages import ToolCall
 TRACE_FORMAT = 1
 
 
-_LATER = frozenset({"reasoning_tokens", "cost_usd", "priced_tokens"})
+_LATER = frozenset({"reasoning_tokens", "cost_usd", "priced_tokens", "others"})
 """Fields that older traces do not have."""
 
 
@@ -40,6 +40,9 @@ class Usage(BaseModel):
     reasoning_tokens: int = Field(0, description="completion tokens that were thinking, as the backend tells it")
     cost_usd: float = Field(0.0, description="US dollars that those of the tokens cost whose price is known")
     priced_tokens: int = Field(0, description="how many tokens those are")
+    others: dict[str, Usage] = Field(
+        default_factory=dict, description="what of it models other than the run's own did, by their names"
+    )
 
     @model_serializer(mode="wrap")
     def _some_only_where_there_are_any(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -50,6 +53,20 @@ class Usage(BaseModel):
     def cost(self) -> float | None:
         """US dollars that all of it cost; None where the price of a part is not known, or where nothing was used."""
         return _rounded(self.cost_usd) if 0 < self.priced_tokens == self.total_tokens else None
+
+    @property
+    def own(self) -> Usage:
+        """What of it the run's own model did."""
+        if not self.others:
+            return self
+        return (self - total(self.others.values())).model_copy(update={"others": {}})
+
+    def by(self, model: str) -> Usage:
+        """The same, where a model of this name did what is said to be the own one's; an empty name changes nothing."""
+        if not model:
+            return self
+        named = {**self.others, model: total([self.own, self.others.get(model, Usage())])}
+        return self.model_copy(update={"others": named})
 
     @property
     def total_tokens(self) -> int:
@@ -65,19 +82,27 @@ class Usage(BaseModel):
         return total((self, other))
 
     def __sub__(self, other: Usage) -> Usage:
-        return self + Usage(**{name: -count for name, count in other})
+        return self + -other
+
+    def __neg__(self) -> Usage:
+        counts = {name: -getattr(self, name) for name in _COUNTS}
+        return Usage(**counts, others={name: -part for name, part in self.others.items()})
 
 
 def total(usages: Iterable[Usage]) -> Usage:
     """Sum of usages; zero for none."""
-    sums = dict(_ZERO)
+    sums, others = dict.fromkeys(_COUNTS, 0), dict[str, list[Usage]]()
     for usage in usages:
-        for name, count in vars(usage).items():
-            sums[name] += count
-    return Usage(**sums)
+        counts = vars(usage)
+        for name in _COUNTS:
+            sums[name] += counts[name]
+        for name, part in usage.others.items():
+            others.setdefault(name, []).append(part)
+    summed = {name: total(parts) for name, parts in others.items()}
+    return Usage(**sums, others={name: part for name, part in summed.items() if part != Usage()})
 
 
-_ZERO = dict.fromkeys(Usage.model_fields, 0)
+_COUNTS = tuple(name for name in Usage.model_fields if name != "others")
 
 
 class Hint(BaseModel):

@@ -17,6 +17,7 @@ from pilotage.agent.budget import Budget
 from pilotage.agent.components import Components
 from pilotage.agent.errors import UsageError
 from pilotage.agent.routing import self_scores
+from pilotage.agent.strategies.macro import specs_of
 from pilotage.navigator.bank.records import BankMeta
 from pilotage.navigator.bank.writer import BankWriter
 
@@ -38,6 +39,7 @@ def meta_of(components: Components, **extras: Any) -> BankMeta:
             "seed": components.seed,
             "sandbox": components.abilities.sandbox,
             "memory": components.abilities.memory,
+            **({"strategies": specs} if (specs := specs_of(components.registry)) else {}),
             **extras,
         },
     )

@@ -90,6 +90,7 @@ class ResultsFile(FileLock):
 
     Attributes:
         done: results by key.
+        conditions: as they were given.
         resumed: whether runs with ids of this file may have been begun before.
         untold: conditions that a resumed file, of an older version, says nothing of.
 
@@ -103,7 +104,7 @@ class ResultsFile(FileLock):
     ) -> None:
         self.path = path = expanded(path)
         self._label_path = path.with_name(path.name + ".run")
-        self._conditions = dict(conditions or {})
+        self.conditions = dict(conditions or {})
         if path.exists() and not path.is_file():
             raise UsageError(f"cannot write results to {path}: it is no ordinary file; choose another --out")
         self._file: IO[bytes] | None = None
@@ -128,14 +129,14 @@ class ResultsFile(FileLock):
         self.done, end = self._read(settings)
         self._label, before = self._read_label() if resume else (None, {})
         if self.done.answered is not None:
-            self._require_same(before, self._conditions)
-        self.untold = [name for name in self._conditions if name not in before] if self.done else []
+            self._require_same(before, self.conditions)
+        self.untold = [name for name in self.conditions if name not in before] if self.done else []
         # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
         os.truncate(self.path, end)
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
         self.resumed = self._label is not None
-        if self._label is not None and before != before | self._conditions:
-            self._keep_label(self._label, before | self._conditions)
+        if self._label is not None and before != before | self.conditions:
+            self._keep_label(self._label, before | self.conditions)
 
     def _read(self, settings: Mapping[str, Any]) -> tuple[Rows, int]:
         """The results, and where the last whole line ends."""
@@ -194,7 +195,7 @@ class ResultsFile(FileLock):
         """
         if self._label is None:
             self._label = secrets.token_hex(6)
-            self._keep_label(self._label, self._conditions)
+            self._keep_label(self._label, self.conditions)
         return self._label
 
     def append(self, *results: dict[str, Any]) -> None:

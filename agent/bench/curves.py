@@ -7,16 +7,16 @@ of Brown et al. 2024, 'Large Language Monkeys') and the mean draw, which a choos
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from pilotage.agent.answers import normal_form
 from pilotage.agent.bench.draws import SCORES, draws_of
 from pilotage.agent.bench.outcomes import Outcomes
-from pilotage.agent.bench.schema import DrawCurve, DrawPoint
+from pilotage.agent.bench.schema import Beside, DrawCurve, DrawPoint
 from pilotage.agent.task import Task
 from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.bootstrap import Resampler
@@ -86,17 +86,54 @@ Streams = Sequence[Sequence[Stream]]
 """Of each task, one a repeat."""
 
 
-def draw_curves(outcomes: Sequence[Outcomes], resampler: Resampler) -> list[DrawCurve]:
-    """The curves of every method that drew several times, all at the same limits of tokens."""
-    found: dict[str, tuple[Outcomes, list[int], Streams]] = {}
+class Curves(NamedTuple):
+    """The curves of all methods that drew several times, what the others reach on the same tasks, and what to know."""
+
+    curves: tuple[DrawCurve, ...] = ()
+    beside: tuple[Beside, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def draw_curves(outcomes: Sequence[Outcomes], resampler: Resampler) -> Curves:
+    """The curves of every method that drew several times, all on the same tasks and at the same limits of tokens.
+
+    A run without draws, or with one that nobody can grade, takes its task from all of them.
+    """
+    drew: dict[Outcomes, dict[int, list[Stream]]] = {}
     for one in outcomes:
         streams = [[Stream.of(task, line) for line in lines] for task, lines in zip(one.tasks, one.lines, strict=True)]
-        places = [place for place, each in enumerate(streams) if each and all(each)]
-        kept = [[stream for stream in streams[place] if stream is not None] for place in places]
-        if any(stream.length > 1 for each in kept for stream in each):
-            found[one.name] = one, places, kept
-    limits = _limits([each for _, _, kept in found.values() for each in kept])
-    return [_curve(one, places, kept, limits, resampler) for one, places, kept in found.values()]
+        graded = {place: [stream for stream in each if stream is not None] for place, each in enumerate(streams)}
+        whole = {place: each for place, each in graded.items() if each and len(each) == len(streams[place])}
+        if any(stream.length > 1 for each in whole.values() for stream in each):
+            drew[one] = whole
+    if not drew:
+        return Curves()
+    places = sorted(set[int].intersection(*map(set, drew.values())))
+    notes = _notes(drew, len(places))
+    if not places:
+        return Curves(notes=notes)
+    kept = {one: [whole[place] for place in places] for one, whole in drew.items()}
+    limits = _limits([each for streams in kept.values() for each in streams])
+    return Curves(
+        tuple(_curve(one, places, streams, limits, resampler) for one, streams in kept.items()),
+        tuple(
+            Beside(method=one.name, cost=one.cost[places].mean(), accuracy=one.score[places].mean())
+            for one in outcomes
+            if one not in drew
+        ),
+        notes,
+    )
+
+
+def _notes(drew: Mapping[Outcomes, Sized], shared: int) -> tuple[str, ...]:
+    """What a reader should know of the tasks that the curves are of."""
+    least = min(drew, key=lambda one: len(drew[one]))
+    if shared == len(least.tasks):
+        return ()
+    return (
+        f"Curves over draws are of {shared} of {len(least.tasks)} tasks, those on which every run of every method that "
+        f"draws drew what can be graded; {least.name} did on the fewest, {len(drew[least])}.",
+    )
 
 
 def _curve(

@@ -34,13 +34,26 @@ class Terms:
 
     Attributes:
         cost_model: of the idealised cost.
-        price: of the model's tokens, where it is known.
+        price: of the tokens of the run's own model, where it is known.
+        others: prices of second models, by name.
         bootstrap: resamples of the intervals.
     """
 
     cost_model: CostModel = field(default_factory=CostModel)
     price: Price | None = None
+    others: Mapping[str, Price] = field(default_factory=dict)
     bootstrap: int = 10_000
+
+    def dollars(self, usage: Usage) -> float:
+        """What a usage costs, each part of it at the price of its model; not a number where one is not known."""
+        if usage.total_tokens == 0:
+            return 0.0
+        if self.price is None:
+            return float("nan") if usage.cost is None else usage.cost
+        parts = [(self.price, usage.own), *((self.others.get(name), part) for name, part in usage.others.items())]
+        return sum(
+            price.of(part).cost_usd if price is not None else float("nan") for price, part in parts if part.total_tokens
+        )
 
 
 def outcomes_of(lanes: Sequence[Lane], assigned: Sequence[Assigned]) -> list[Outcomes]:
@@ -66,7 +79,8 @@ def outcomes_of(lanes: Sequence[Lane], assigned: Sequence[Assigned]) -> list[Out
     if not shared:
         raise UsageError("no task was done by every method yet: run the same command again with --resume")
     tasks, families = tuple(one.task for one in shared), tuple(one.header.family for one in shared)
-    return [Outcomes(name, tasks, families, found) for name, found in lines.items()]
+    conditions = {lane.method.label: lane.results.conditions for lane in lanes}
+    return [Outcomes(name, tasks, families, found, conditions[name]) for name, found in lines.items()]
 
 
 def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: Terms, notes: Sequence[str]) -> Benched:
@@ -84,6 +98,8 @@ def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: 
     scored = [Scored(one.name, one.score, one.cost) for one in outcomes]
     others = scored[1:]
     compared = adjusted([paired(one, scored[0], resampler, by_family, len(others)) for one in others])
+    second = sorted({name for one in outcomes for name in one.others})
+    drawn = draw_curves(outcomes, resampler)
     return Benched(
         setting=Setting(
             **setting,
@@ -92,6 +108,7 @@ def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: 
             pairs=sum(map(len, first.lines)),
             cost_model=terms.cost_model,
             prices=None if terms.price is None else terms.price.model_dump(),
+            other_prices={name: price.model_dump() for name, price in terms.others.items() if name in second},
             bootstrap=terms.bootstrap,
             adjusted_for=len(others),
         ),
@@ -99,15 +116,15 @@ def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: 
         comparisons=tuple(compared),
         families=tuple(_families(outcomes)),
         together=_together(outcomes, resampler),
-        curves=tuple(draw_curves(outcomes, resampler)),
-        notes=tuple([*notes, *_cautions(outcomes, setting["repeats"])]),
+        curves=drawn.curves,
+        beside=drawn.beside,
+        notes=tuple([*notes, *_cautions(outcomes, setting["repeats"]), *_untold(second, terms), *drawn.notes]),
     )
 
 
 def _method(one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resampler | None) -> MethodFigures:
-    weights = terms.cost_model
-    idealised = (weights.prompt * one.usage("prompt_tokens") + weights.decode * one.usage("completion_tokens")) / 1000
-    money = one.column(lambda line: _dollars(line, terms.price))
+    idealised = one.spent(terms.cost_model.of)
+    money = one.spent(terms.dollars)
     repeats = max(map(len, one.lines))
     return MethodFigures(
         name=one.name,
@@ -123,21 +140,13 @@ def _method(one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resamp
         estimated=bool(one.usage("estimated_calls").any()),
         calls=one.usage("llm_calls").mean(),
         seconds=one.usage("seconds").mean(),
+        others={name: tokens.mean() for name, tokens in one.others.items()},
         money=float(money.mean()) if np.isfinite(money).all() else None,
         idealised=idealised.mean(),
         idealised_interval=resampler.mean(idealised),
         by_repeat=tuple(_in_repeat(one, repeat) for repeat in range(repeats)),
         metrics=_metrics(one),
     )
-
-
-def _dollars(line: Mapping[str, Any], price: Price | None) -> float:
-    usage = Usage.model_validate(line["usage"])
-    if price is not None:
-        return price.of(usage).cost_usd
-    if usage.total_tokens == 0:
-        return 0.0
-    return float("nan") if usage.cost is None else usage.cost
 
 
 def _in_repeat(one: Outcomes, repeat: int) -> float:
@@ -196,6 +205,19 @@ def _oracle(outcomes: Sequence[Outcomes]) -> Float64s:
     best: Callable[[tuple[Mapping[str, Any], ...]], float] = lambda lines: max(line["score"] or 0.0 for line in lines)  # noqa: E731
     by_task = zip(*(one.lines for one in outcomes), strict=True)
     return np.array([np.mean([best(lines) for lines in zip(*repeats, strict=True)]) for repeats in by_task])
+
+
+def _untold(second: Sequence[str], terms: Terms) -> list[str]:
+    """What nobody said of second models: what they cost."""
+    said = []
+    if unweighed := [name for name in second if name not in terms.cost_model.models]:
+        said.append(
+            f"The idealised cost weighs tokens of {', '.join(unweighed)} as those of the run's own model: "
+            f"--model-weight MODEL=TIMES says otherwise."
+        )
+    if terms.price is not None and (unpriced := [name for name in second if name not in terms.others]):
+        said.append(f"Money is unknown where {', '.join(unpriced)} was asked: --prices has no price of it.")
+    return said
 
 
 def _cautions(outcomes: Sequence[Outcomes], repeats: int) -> list[str]:

@@ -7,6 +7,7 @@ Like all logs of Inspect they hold what is right: keep them from whoever is to b
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -26,6 +27,9 @@ SCORER = "pilotage"
 
 def write_logs(data: Benched, outcomes: Sequence[Outcomes], folder: Path, now: datetime | None = None) -> list[Path]:
     """Writes a log for each method into a folder, under the names that Inspect gives its own.
+
+    It takes the place of an earlier log of the same method, tasks and conditions, whose runs it goes on with; one of
+    other limits, or of another seed, is another log.
 
     Args:
         data: the comparison.
@@ -58,7 +62,8 @@ def log_of(data: Benched, one: Outcomes, now: datetime) -> dict[str, Any]:
         for task, family, lines in zip(one.tasks, one.families, one.lines, strict=True)
         for repeat, line in enumerate(lines, start=1)
     ]
-    id = hashlib.sha256(f"{setting.model}\n{one.name}\n{setting.sources}".encode()).hexdigest()[:22]
+    told = [setting.model, one.name, setting.sources, setting.budget, setting.seed, one.conditions]
+    id = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:22]
     metrics = {"accuracy": figures.accuracy, "idealised_cost": 1000 * figures.idealised, **figures.metrics}
     return {
         "version": VERSION,

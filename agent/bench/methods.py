@@ -6,17 +6,16 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Self
 
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
-from pilotage.agent.routing.policies import Navigator, policy_label
+from pilotage.agent.routing.policies import Navigator, policy_file, policy_label
 from pilotage.agent.strategies import PREFIX, strategy_named
 from pilotage.agent.strategies.method import require_room
 from pilotage.agent.task import Task
-from pilotage.common.paths import expanded
-from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.policy import Policy
 from pilotage.navigator.policies.policy_file import SUFFIX
 from pilotage.navigator.policies.provenance import provenance
@@ -34,10 +33,12 @@ class Method:
     Attributes:
         policy: as `pilotage solve --policy` takes it.
         effort: low, medium or high, or a number; None for the policy's own.
+        folders: how many of the folders that a policy file lies in its label tells, so that no two have one.
     """
 
     policy: str
     effort: str | None = None
+    folders: int = 0
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -57,29 +58,30 @@ class Method:
     @property
     def label(self) -> str:
         """What results and figures call it."""
-        return policy_label(self.policy, self.effort)
+        return policy_label(self.policy, self.effort, self.folders)
 
     @property
     def stem(self) -> str:
-        """The name of its results file without the ending; no two labels have one.
+        """The name of its results file without the ending; no two methods have one, whoever else takes part.
 
         That of a policy file has a hash of its content, so that another version begins anew.
         """
-        plain = re.sub(r"[^\w.@=,+-]+", "-", self.label)
-        if plain != self.label or len(plain) > LONGEST_NAME:
-            plain = f"{plain[:LONGEST_NAME]}-{_hash(self.label.encode())}"
-        held = expanded(within(self.policy))
-        is_file = held.name.endswith((SUFFIX, ".toml")) and held.is_file()
-        return f"{plain}-{_hash(held.read_bytes())}" if is_file else plain
+        label = policy_label(self.policy, self.effort)
+        plain = re.sub(r"[^\w.@=,+-]+", "-", label)
+        if plain != label or len(plain) > LONGEST_NAME:
+            plain = f"{plain[:LONGEST_NAME]}-{_hash(label.encode())}"
+        content = self._content
+        return plain if content is None else f"{plain}-{_hash(content)}"
+
+    @property
+    def _content(self) -> bytes | None:
+        """Of a policy's own file, or its path where it is not there; None for a policy that is in none."""
+        held = policy_file(self.policy) if self.policy.endswith((SUFFIX, ".toml")) else None
+        return None if held is None else held.read_bytes() if held.is_file() else bytes(held)
 
 
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:8]
-
-
-def within(policy: str) -> str:
-    """The policy that an exploring one follows; any other is itself."""
-    return within(exploring.parse(policy)[1]) if policy.startswith(exploring.PREFIX) else policy
 
 
 def methods_of(written: Iterable[str]) -> tuple[Method, ...]:
@@ -89,11 +91,22 @@ def methods_of(written: Iterable[str]) -> tuple[Method, ...]:
         UsageError: one is none, or stands there twice.
     """
     methods = tuple(map(Method.parse, written))
-    if double := [label for label, count in Counter(one.label for one in methods).items() if count > 1]:
-        raise UsageError(f"{double[0]!r} stands twice among the methods: give it once")
     if not methods:
         raise UsageError("there is no method to compare: give --methods, or a --preset")
-    return methods
+    for first, second in combinations(methods, 2):
+        if first.stem == second.stem:
+            twice = f"{first.label!r} stands twice among the methods"
+            same = "" if first.policy == second.policy else f" ({first.policy} and {second.policy} are the same)"
+            raise UsageError(f"{twice}{same}: give it once")
+    return _apart(methods)
+
+
+def _apart(methods: tuple[Method, ...]) -> tuple[Method, ...]:
+    """The methods with as many folders in the labels of policy files as tell those of one name apart."""
+    counts = Counter(one.label for one in methods)
+    if max(counts.values()) == 1:
+        return methods
+    return _apart(tuple(replace(one, folders=one.folders + (counts[one.label] > 1)) for one in methods))
 
 
 def require_fresh(label: str, policy: Policy | Navigator, tasks: Iterable[Task]) -> None:

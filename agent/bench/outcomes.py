@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from pilotage.agent.task import Task
+from pilotage.agent.trace import Usage
 from pilotage.navigator.bank.arrays import Float64s
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Outcomes:
     """One method on m tasks.
 
@@ -22,12 +23,14 @@ class Outcomes:
         tasks: what it was asked.
         families: of each task.
         lines: result lines of each task, one a repeat.
+        conditions: what else they depend on, as their results file has it.
     """
 
     name: str
     tasks: tuple[Task, ...]
     families: tuple[str, ...]
     lines: Sequence[Sequence[Mapping[str, Any]]]
+    conditions: Mapping[str, Any] = field(default_factory=dict)
 
     def column(self, of: Callable[[Mapping[str, Any]], float]) -> Float64s:
         """What a function gives of each task's lines, their mean, float (m,)."""
@@ -36,6 +39,19 @@ class Outcomes:
     def usage(self, name: str) -> Float64s:
         """A field of the usage, float (m,)."""
         return self.column(lambda line: line["usage"].get(name, 0))
+
+    def spent(self, of: Callable[[Usage], float]) -> Float64s:
+        """What a function gives of each task's usage, mean over its lines, float (m,)."""
+        return self.column(lambda line: of(Usage.model_validate(line["usage"])))
+
+    @cached_property
+    def others(self) -> dict[str, Float64s]:
+        """Thousands of tokens of each model other than the run's own, by its name, float (m,)."""
+        names = {name for lines in self.lines for line in lines for name in line["usage"].get("others", ())}
+        return {
+            name: self.spent(lambda usage, name=name: usage.others.get(name, Usage()).total_tokens) / 1000  # type: ignore[misc]
+            for name in sorted(names)
+        }
 
     @cached_property
     def score(self) -> Float64s:

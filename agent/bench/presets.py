@@ -1,8 +1,9 @@
 """Presets: the grids of studies of test-time methods, as methods and limits; each is what this package has of them.
 
 A study's methods that are not here, because no strategy of that name is registered or it has no such parameter, are
-named as left out when a preset is used. Temperatures and numbers of draws are the studies' own where a run's budget can
-hold them, and fewer where not.
+named as left out when a preset is used. What the first study varies is read off its code
+(github.com/usail-hkust/benchmark_inference_time_computation_LLM), whose 32 draws are 8 here; of the others the methods
+are the studies' own, and the numbers of draws are those that a run's budget can hold.
 """
 
 from __future__ import annotations
@@ -56,15 +57,19 @@ PRESETS = {
         "Liu et al. 2025, 'Bag of Tricks for Inference-time Computation of LLM Reasoning' (arXiv 2502.07191)",
         (
             "fixed:reason,answer",
-            *(f"strategy:self-consistency;n=8;temperature={heat}" for heat in (0.6, 0.7, 0.8, 0.9)),
-            *(f"strategy:best-of-n;n=8;scorer={scorer}" for scorer in ("logprob", "agreement", "judge", "p-correct")),
-            *(f"strategy:weighted-vote;n=8;scorer={scorer}" for scorer in ("logprob", "judge", "p-correct")),
-            *_draws("self-consistency", (8,), "stop=beta"),
-            "strategy:self-refine",
-            "strategy:beam",
-            "strategy:mcts",
+            *(f"strategy:self-consistency;n=8;temperature={heat}" for heat in (0.6, 0.7, 0.8, 0.9, 1.0)),
+            *(f"strategy:best-of-n;n=8;scorer={scorer}" for scorer in ("judge", "p-correct")),
+            *(f"strategy:weighted-vote;n=8;scorer={scorer}" for scorer in ("judge", "p-correct")),
+            "strategy:self-refine;rounds=3",
+            "strategy:beam;scorer=judge",
+            "strategy:mcts;scorer=judge",
         ),
-        ("top-p of the draws", "instruction prompts beside the blocks' own"),
+        (
+            "top-p of the draws",
+            "instruction prompts beside the blocks' own",
+            "depth-first tree of thoughts",
+            "reward models: give methods with scorer=remote:URL",
+        ),
     ),
     "think-deep-think-fast": Preset(
         "Wang et al. 2025, 'Think Deep, Think Fast: Investigating Efficiency of Verifier-free Inference-time-scaling "
@@ -73,7 +78,6 @@ PRESETS = {
             "fixed:reason,answer",
             *_draws("self-consistency", (2, 4, 8, 16, 32)),
             *_draws("best-of-n", (4, 8, 16), "scorer=judge"),
-            *_draws("weighted-vote", (8, 16), "scorer=judge"),
             "strategy:self-refine",
             "strategy:mixture-of-agents",
         ),
@@ -85,10 +89,12 @@ PRESETS = {
         (
             "fixed:reason,answer",
             *_draws("self-consistency", (5,)),
-            *_draws("best-of-n", (5,), "scorer=judge"),
-            "strategy:critique-revise",
+            "strategy:critique-revise;rounds=4",
         ),
-        ("best of n by a perfect verifier, which is the oracle line of the report",),
+        (
+            "best of n by a perfect verifier: it is the oracle line of the report, and the mean of n the blind one",
+            "worst of n",
+        ),
     ),
     "o1-patterns": Preset(
         "Wu et al. 2024, 'A Comparative Study on Reasoning Patterns of OpenAI's o1 Model' (arXiv 2410.13639)",

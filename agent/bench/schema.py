@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
+from pilotage.agent.trace import Usage
 from pilotage.navigator.evaluation.comparison_parts import Comparison
 from pilotage.navigator.evaluation.fields import Cost, Count, Interval, Name, Part, Share, Text, plain
 from pilotage.navigator.evaluation.schema import FamilyPart
@@ -22,11 +23,21 @@ class CostModel(Part):
     """What tokens weigh in the idealised cost, which no endpoint's prices, load or cache have a say in.
 
     A token that is read costs `prompt`, one that is written `decode`: a model reads all of a prompt at once and writes
-    one token after the other, and those who sell both ask three to five times as much for the second.
+    one token after the other, and those who sell both ask three to five times as much for the second. Those of a second
+    model cost as many times more as `models` says of it by name; once, where it says nothing.
     """
 
     prompt: float = Field(1.0, ge=0)
     decode: float = Field(4.0, ge=0)
+    models: dict[Name, Cost] = Field(default_factory=dict)
+
+    def of(self, usage: Usage) -> float:
+        """Thousands of weighed tokens."""
+        parts = [(1.0, usage.own), *((self.models.get(name, 1.0), part) for name, part in usage.others.items())]
+        weigh = [
+            times * (self.prompt * one.prompt_tokens + self.decode * one.completion_tokens) for times, one in parts
+        ]
+        return sum(weigh) / 1000
 
 
 class Setting(Part):
@@ -40,6 +51,7 @@ class Setting(Part):
         pairs: tasks and repeats that every method has done; fewer than `tasks` times `repeats` where it was stopped.
         budget: limits of a run.
         prices: US dollars for a million tokens (`input`, `cached_input`, `output`); None where they are not known.
+        other_prices: those of second models, by name.
         bootstrap: resamples of the intervals.
         adjusted_for: how many comparisons `holm_p` is adjusted for.
     """
@@ -54,6 +66,7 @@ class Setting(Part):
     budget: dict[str, Any]
     cost_model: CostModel
     prices: dict[str, float | None] | None = None
+    other_prices: dict[Name, dict[str, float | None]] = Field(default_factory=dict)
     bootstrap: Count
     adjusted_for: Count
 
@@ -69,7 +82,8 @@ class MethodFigures(Part):
         cost: both together, in thousands.
         estimated: whether a part of the tokens is estimated, because no backend counted them.
         seconds: spent in calls of the model, those side by side added up; of a replayed call what it took at first.
-        money: US dollars a task; None where a price is not known.
+        others: thousands of tokens of models other than the run's own, by name; `cost` counts them too.
+        money: US dollars a task, each token at the price of its model; None where a price is not known.
         idealised: cost by the stated cost model, in thousands.
         by_repeat: accuracy in each repeat.
         metrics: further means of tasks that have such: see `pilotage.agent.tasks.procbench`.
@@ -88,6 +102,7 @@ class MethodFigures(Part):
     estimated: bool = False
     calls: Cost
     seconds: Cost
+    others: dict[Name, Cost] = Field(default_factory=dict)
     money: Cost | None = None
     idealised: Cost
     idealised_interval: Interval
@@ -137,7 +152,7 @@ class DrawPoint(Part):
 
 
 class DrawCurve(Part):
-    """What the draws of a method come to, on the tasks on which it drew.
+    """What the draws of a method come to, on the tasks on which every method with a curve drew.
 
     Attributes:
         tasks: how many these are.
@@ -153,6 +168,14 @@ class DrawCurve(Part):
     by_tokens: tuple[DrawPoint, ...]
 
 
+class Beside(Part):
+    """A method without a curve, on the tasks of the curves: what it costs and how often it is right there."""
+
+    method: Name
+    cost: Cost
+    accuracy: Share
+
+
 class Benched(Part):
     """A whole comparison; `notes` are sentences that a reader should know before believing the figures."""
 
@@ -162,6 +185,7 @@ class Benched(Part):
     families: tuple[FamilyPart, ...] = ()
     together: Together
     curves: tuple[DrawCurve, ...] = ()
+    beside: tuple[Beside, ...] = ()
     notes: tuple[Text, ...] = ()
 
     def to_json(self) -> dict[str, Any]:

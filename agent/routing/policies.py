@@ -19,6 +19,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
 from pilotage.agent.strategies import PREFIX as STRATEGY
+from pilotage.agent.strategies import strategy_named
 from pilotage.agent.strategies.method import StrategyPolicy, is_strategy
 from pilotage.agent.tasks.source import did_you_mean
 from pilotage.common.paths import expanded
@@ -243,21 +244,36 @@ def _no_effort(name: str | Policy | Navigator) -> UsageError:
 
 
 def policy_file(name: str) -> Path | None:
-    """The file that a policy of that name is read from, if it is; one that is shipped may differ between versions."""
+    """The file that a policy of that name is read from, or that its strategy reads, if there is one.
+
+    One that is shipped may differ between versions.
+    """
     if name in (DEFAULT, NETWORK):
         return SHIPPED_DOUBT if name == DEFAULT else SHIPPED_NETWORK
     if name.startswith(exploring.PREFIX):
         return policy_file(exploring.parse(name)[1])
+    if name.startswith(STRATEGY):
+        reads = strategy_named(name).reads
+        return expanded(reads) if reads else None
     return expanded(name) if name.endswith((".toml", SUFFIX)) else None
 
 
-def policy_label(name: str, effort: Effort = None) -> str:
-    """What results call the policy of that name: of a file its name without folders, with the effort if one is set."""
+def policy_label(name: str, effort: Effort = None, folders: int = 0) -> str:
+    """What results call the policy of that name: of a file its name, with the effort if one is set.
+
+    Args:
+        name: of the policy.
+        effort: of the policy.
+        folders: how many of the folders that a file lies in are told.
+    """
     if name.startswith(exploring.PREFIX):
         epsilon, base = exploring.parse(name)
-        return exploring.named(epsilon, policy_label(base, effort))
+        return exploring.named(epsilon, policy_label(base, effort, folders))
+    if name.startswith(STRATEGY):
+        return name
+    told = Path(*Path(name).parts[-1 - folders :])
     if name.endswith(".toml"):
-        return f"rules:{Path(name).name}"
+        return f"rules:{told}"
     if name.endswith(SUFFIX):
-        name = f"learned:{Path(name).name}"
+        name = f"learned:{told}"
     return name if effort is None else f"{name}@{effort}"

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from pilotage.agent.budget import MIN_COMPLETION, Budget
-from pilotage.agent.errors import UsageError
+from pilotage.agent.errors import Unable, UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.prompting import content_fingerprint
@@ -65,6 +65,11 @@ class Strategy(BaseModel, ABC):
         return ""
 
     @property
+    def reads(self) -> str:
+        """Path of a file that says what it does: with another content it is another strategy. Empty for none."""
+        return ""
+
+    @property
     def needs_sandbox(self) -> bool:
         """Whether it runs programs."""
         return getattr(self, "route", "") == "program"
@@ -87,18 +92,23 @@ class Strategy(BaseModel, ABC):
         return {key: getattr(self, key) for key in type(self).model_fields if getattr(self, key) != _default(self, key)}
 
     def require_able(self, models: NamedModels, abilities: Abilities, budget: Budget) -> None:
-        """Raises UsageError where it needs what models, machine or budget have not: before a call is paid."""
+        """Raises where it needs what models, machine or budget have not: before a call is paid.
+
+        Raises:
+            Unable: log-probabilities, or a sandbox, that are not there.
+            UsageError: a model that there is not, or more calls than the budget has.
+        """
         self.require_calls(budget)
         for name in self.named_models:
             models.named(name)
         told = models.named(self.logprobs_of) if self.needs_logprobs else None
         if told is not None and not told.capabilities.logprobs:
-            raise UsageError(
+            raise Unable(
                 f"{self.spec} reads log-probabilities, and {told.name} gives none: choose another scorer, or a model "
                 "that has them"
             )
         if self.needs_sandbox and not abilities.sandbox:
-            raise UsageError(f"{self.spec} runs programs, and there is no sandbox: leave out --sandbox none")
+            raise Unable(f"{self.spec} runs programs, and there is no sandbox: leave out --sandbox none")
 
     def require_calls(self, budget: Budget) -> None:
         """Raises UsageError where a budget has fewer calls than it needs."""

@@ -57,6 +57,11 @@ def action_name(strategy: Strategy) -> str:
     return "+".join([f"{OF_STRATEGY}{name}", *map(_told, pairs)])
 
 
+def spec_of(block: str) -> str:
+    """How the strategy of a block is written, as far as the block's name says: long values stand there as hashes."""
+    return PREFIX + block.removeprefix(OF_STRATEGY).replace("+", ";")
+
+
 def strategy_of(block: str) -> str:
     """Name of the strategy that a block of this name runs; empty for another block."""
     return block.removeprefix(OF_STRATEGY).partition("+")[0] if block.startswith(OF_STRATEGY) else ""
@@ -65,6 +70,11 @@ def strategy_of(block: str) -> str:
 def _told(pair: str) -> str:
     key, _, value = pair.partition("=")
     return f"{key}={value if PLAIN.fullmatch(value) else hashlib.sha256(value.encode()).hexdigest()[:8]}"
+
+
+def specs_of(registry: Registry) -> dict[str, str]:
+    """How the strategies among the blocks are written, by the names of their blocks."""
+    return {block.name: block.strategy.spec for block in registry if isinstance(block, StrategyBlock)}
 
 
 def with_strategies(registry: Registry, specs: Iterable[str]) -> Registry:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeGuard
 
 from pilotage.agent.blocks import Registry
@@ -10,14 +11,20 @@ from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models.named import NamedModels
-from pilotage.agent.strategies import PREFIX, strategy_named
-from pilotage.agent.strategies.macro import StrategyBlock, action_name, with_strategies
+from pilotage.agent.strategies import PREFIX, from_a_stranger, strategy_named
+from pilotage.agent.strategies.macro import StrategyBlock, action_name, spec_of, strategy_of, with_strategies
 from pilotage.agent.task import Task
+from pilotage.common.paths import expanded
+from pilotage.navigator.errors import NavigatorError
+from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.policy import FixedPolicy
+from pilotage.navigator.policies.policy_file import SUFFIX, Header, read_header
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 if TYPE_CHECKING:
     from pilotage.agent.components import Components
+
+REMEDY = "if it is yours, give it by --blocks (in Python, blocks=[...]); else train anew"
 
 
 class StrategyPolicy(FixedPolicy):
@@ -39,15 +46,49 @@ class StrategyPolicy(FixedPolicy):
 
 
 def registry_with(policy: object, registry: Registry, blocks: Iterable[str] = ()) -> Registry:
-    """The blocks of an agent with those that are strategies: its policy too, where that is one.
+    """The blocks of an agent with those that are strategies: its policy too, or those that its policy file chooses.
 
     Raises:
-        UsageError: one stands for no strategy.
+        UsageError: one stands for no strategy, or the file chooses one that it may not bring.
     """
     given = [*blocks, *([policy] if is_strategy(policy) else [])]
     if wrong := next((name for name in given if not is_strategy(name)), None):
         raise UsageError(f"{wrong!r:.80} is no strategy to have as a block: write {PREFIX}NAME;PARAMETER=VALUE")
-    return with_strategies(registry, given)
+    registry = with_strategies(registry, given)
+    if not isinstance(policy, str) or is_strategy(policy) or not policy.endswith(SUFFIX):
+        return registry
+    try:
+        file = expanded(_followed(policy))
+        header = read_header(file)
+    except NavigatorError as error:
+        raise UsageError(str(error)) from error
+    return with_strategies(registry, _chosen_by(header, file, registry))
+
+
+def _followed(policy: str) -> str:
+    """The policy that an exploring one follows; any other is itself."""
+    return _followed(exploring.parse(policy)[1]) if policy.startswith(exploring.PREFIX) else policy
+
+
+def _chosen_by(header: Header, file: Path, registry: Registry) -> list[str]:
+    """The strategies that a policy file chooses among and the registry has not.
+
+    A file may come from anybody: it brings none that asks another model or reads a file of its choice.
+    """
+    noted, specs = header.bank.get("strategies"), []
+    for action in header.actions.names:
+        if strategy_of(action) and action not in registry.actions.names:
+            spec = noted.get(action) if isinstance(noted, dict) else None
+            specs.append(spec if isinstance(spec, str) else spec_of(action))
+            try:
+                with from_a_stranger():
+                    is_it = action_name(strategy_named(specs[-1])) == action
+            except UsageError as error:
+                what = f"{file} chooses {action!r:.200}, which it cannot bring ({error})"
+                raise UsageError(f"{what}; {REMEDY}") from error
+            if not is_it:
+                raise UsageError(f"{file} chooses {action!r:.200} and says that it is another; {REMEDY}")
+    return specs
 
 
 def is_strategy(policy: object) -> TypeGuard[str]:

@@ -1,7 +1,7 @@
 """ProcBench (Fujisawa et al. 2024): procedures to follow step by step, of which every state is graded.
 
 A record has `prompt` and, under `label` or beside it, the states `intermediate` and the `final` one. The model is asked
-for all of them, so an answer is a list. The metrics are the paper's (section 4): the prefix accuracy is the length of
+for all of them, so an answer is a list. The metrics are the paper's: the prefix accuracy is the length of
 the longest common prefix by that of the longer list, the sequential match whether both are the same, the final match
 whether their last states are. A task is right where the sequential match is.
 """

@@ -161,8 +161,17 @@ def write_policy(path: Path, header: Header, tensors: Tensors) -> None:
         raise PolicyError(f"a policy cannot be written to {path}: {error.strerror}; name another file") from error
 
 
+def read_header(path: Path) -> Header:
+    """The header of a policy file, without its tensors; raises PolicyError as `read_policy`."""
+    return _read(path, tensors=False)[0]
+
+
 def read_policy(path: Path) -> tuple[Header, Tensors]:
     """Header and tensors of a policy file; raises PolicyError where there is none, or it is damaged or another."""
+    return _read(path, tensors=True)
+
+
+def _read(path: Path, *, tensors: bool) -> tuple[Header, Tensors]:
     from safetensors import SafetensorError, safe_open
 
     path = expanded(path)
@@ -171,13 +180,13 @@ def read_policy(path: Path) -> tuple[Header, Tensors]:
     try:
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no iterator)
+            held = {name: file.get_tensor(name) for name in (file.keys() if tensors else ())}
     except (SafetensorError, OSError, TypeError, KeyError, ValueError) as error:  # the last three: of dtypes
         raise PolicyError(f"{path} is cut off or no policy file ({error}): copy or train it anew") from error
     if _KEY not in metadata:
         raise PolicyError(f"{path} holds tensors but no policy: give a file that `pilotage train` wrote")
     header = Header.from_text(metadata[_KEY], path)
-    odd = [name for name, tensor in tensors.items() if tensor.dtype != np.float32 or np.isinf(tensor).any()]
+    odd = [name for name, tensor in held.items() if tensor.dtype != np.float32 or np.isinf(tensor).any()]
     if odd:
         raise PolicyError(f"{path}: the tensor {odd[0]!r} is damaged: copy or train the policy anew")
-    return header, tensors
+    return header, held

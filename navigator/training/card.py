@@ -88,6 +88,7 @@ def about(bank: Bank, arrays: BankArrays) -> dict[str, Any]:
         "states": len(arrays),
         "edges": len(arrays.transitions.source),
         "families": dict(sorted(Counter(arrays.families).items())),
+        **{name: meta.extras[name] for name in ("strategies",) if name in meta.extras},
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 from pilotage.agent.banks.scorers import RemoteScorer
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import load_model
+from pilotage.agent.models.reward import RewardModel
 from pilotage.common.addresses import checked_address
 from tests.navigator.banks import learnable_bank
 
@@ -49,7 +50,7 @@ def test_what_is_none_is_one_sentence(address, why):
     with pytest.raises(UsageError, match=why):
         load_model("m", base_url=address.rstrip("\n"))
     with pytest.raises(UsageError, match=why):
-        RemoteScorer(address)
+        RemoteScorer(RewardModel(address))
 
 
 def test_no_credentials_are_shown():

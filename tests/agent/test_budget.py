@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from pilotage.agent.budget import MIN_COMPLETION, Budget, Meter
 from pilotage.agent.errors import BudgetExceeded, UsageError
-from pilotage.agent.trace import Usage
+from pilotage.agent.trace import Usage, total
 from pilotage.common.tokens import estimate_tokens
 
 
@@ -64,6 +64,22 @@ def test_a_budget_too_small_for_one_step_says_how_much_it_needs():
     with pytest.raises(UsageError, match=f"give --max-tokens {needed} or more"):
         Budget(max_tokens=30).require_room_for(prompt)
     Budget(max_tokens=needed).require_room_for(prompt)
+
+
+@given(*[st.lists(st.sampled_from(["", "large", "judge"]), max_size=4)] * 2)
+def test_what_each_model_spent_adds_up_and_is_taken_off_again(first, second):
+    def spent(names):
+        return total(Usage(prompt_tokens=3, completion_tokens=2, llm_calls=1).by(name) for name in names)
+
+    both = spent(first) + spent(second)
+    assert both == spent([*second, *first]) and both - spent(second) == spent(first)
+    calls = {name: part.llm_calls for name, part in both.others.items()} | {"": both.own.llm_calls}
+    for name in ("", "large", "judge"):
+        assert calls.get(name, 0) == [*first, *second].count(name)
+    assert both.llm_calls == len(first) + len(second) and not both.own.others
+    assert Usage.model_validate(both.model_dump(mode="json")) == both
+    assert total([both.by("small")]).others.get("small", Usage()).llm_calls == calls[""]
+    assert "others" not in Usage().model_dump()
 
 
 @given(

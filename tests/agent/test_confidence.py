@@ -127,6 +127,8 @@ def test_a_second_model_solves_anew_and_every_call_of_both_is_charged():
     for name in counts:
         assert getattr(run.usage, name) == sum(getattr(one.usage, name) for one in alone)
     assert run.trace.charges[-1].by == ESCALATED and run.navigation is None
+    assert run.usage.own == alone[0].usage.model_copy(update={"seconds": run.usage.own.seconds})
+    assert run.usage.others["second"].total_tokens == alone[1].usage.total_tokens
     assert json.loads(json.dumps(run.to_json()))["escalated"]["answer"] == "41"
 
 

@@ -4,9 +4,10 @@ import pytest
 
 from pilotage.agent import Budget, ReasoningAgent, Task
 from pilotage.agent.budget import Meter
-from pilotage.agent.kit import THINKING_TOKENS, Kit
+from pilotage.agent.kit import Kit
 from pilotage.agent.messages import Message
 from pilotage.agent.models import ModelClient, ScriptedChatModel
+from pilotage.agent.models.calls import THINKING_TOKENS
 from pilotage.agent.models.reply import LimitUsedUp
 from pilotage.agent.settings import settings_from
 

@@ -6,8 +6,7 @@ import time
 
 from pilotage.agent.banks.recorder import counts
 from pilotage.agent.banks.scorers.base import ScoredStep, StepScorer
-from pilotage.agent.models.reward import Pooling, RewardModel
-from pilotage.agent.models.transport.retry import RetryPolicy
+from pilotage.agent.models.reward import RewardModel
 from pilotage.agent.prompting import describe
 from pilotage.agent.trace import Usage
 from pilotage.navigator.bank.step_scores import StepScore
@@ -18,24 +17,15 @@ REMEDY = "check that it runs and run the same command again: what was scored is 
 class RemoteScorer(StepScorer):
     """A process reward model at an address. Of its scores the last one counts, that of the newest step.
 
-    The arguments are those of `RewardModel`.
-
-    Raises:
-        UsageError: the address is none.
+    Args:
+        rewards: the reward model. It is this scorer's from then on, which closes it, and has it tell of failures that
+            what was scored is kept.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        model: str | None = None,
-        pooling: Pooling = Pooling(),  # noqa: B008 (frozen)
-        timeout: float = 60.0,
-        retry: RetryPolicy | None = None,
-    ) -> None:
-        self._rewards = RewardModel(url, model=model, pooling=pooling, timeout=timeout, retry=retry, remedy=REMEDY)
-        self.name = f"remote-{model or 'prm'}"
-        self.identity = self._rewards.identity
+    def __init__(self, rewards: RewardModel) -> None:
+        self._rewards, rewards.remedy = rewards, REMEDY
+        self.name = f"remote-{rewards.model or 'prm'}"
+        self.identity = rewards.identity
 
     async def score(self, step: ScoredStep) -> StepScore:
         """The reward model's score. A silent step is not asked about.

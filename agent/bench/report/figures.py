@@ -32,7 +32,7 @@ def draw_all(data: Benched) -> dict[str, tuple[str, bytes]]:
             "frontier": scatter,
             "comparisons": comparisons.draw(shown, shown.looks),
             "families": families.draw(shown, shown.looks) if len(data.families) > 1 else None,
-            "equal-tokens": _equal_tokens(data, shown),
+            "equal-tokens": _equal_tokens(data, shown.looks),
             "saturation": _saturation(data, shown.looks),
         }
         return {name: saved(figure, name) for name, figure in figures.items() if figure is not None}
@@ -49,12 +49,12 @@ def _mark_oracle(axes: Axes, share: float) -> None:
     )  # fmt: skip
 
 
-def _equal_tokens(data: Benched, shown: SideBySide) -> Figure | None:
+def _equal_tokens(data: Benched, looks: dict[str, Look]) -> Figure | None:
     """Accuracy at the same spend: a line for every method that draws, a marker for every one that does not."""
     drawing = [curve for curve in data.curves if curve.by_tokens]
     if not drawing:
         return None
-    figure, looks = Figure(figsize=(WIDTH, 5.2), layout="constrained"), shown.looks
+    figure = Figure(figsize=(WIDTH, 5.2), layout="constrained")
     axes = figure.add_subplot()
     for curve in drawing:
         look, points = looks[short(curve.method)], [one for one in curve.by_tokens if one.draws > 0]
@@ -65,9 +65,8 @@ def _equal_tokens(data: Benched, shown: SideBySide) -> Figure | None:
         axes.plot(spent, [one.oracle for one in points], color=look.colour, lw=1.1, ls=ORACLE, zorder=3)
         axes.plot(spent, [one.blind for one in points], color=look.colour, lw=1.1, ls=BLIND, zorder=3)
     drawn = {short(curve.method) for curve in drawing}
-    for policy in shown.policies:
-        if policy.name not in drawn:
-            mark(axes, policy.cost, policy.accuracy, looks[policy.name], 8)
+    for one in data.beside:
+        mark(axes, one.cost, one.accuracy, looks[short(one.method)], 8)
     axes.set_xscale("log")
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))

@@ -97,6 +97,8 @@ def _methods(data: Benched) -> tables.Table:
             *columns,
             ("right, by repeat", lambda one: percent_between((min(one.by_repeat), max(one.by_repeat)))),
         ]
+    for model in dict.fromkeys(name for one in data.methods for name in one.others):
+        columns = [*columns, (f"tokens of {model}", _tokens_of(model))]
     for metric in dict.fromkeys(name for one in data.methods for name in one.metrics):
         columns = [*columns, (metric.replace("_", " "), _metric(metric))]
     return tables_of(data.methods, columns)[0]
@@ -104,6 +106,10 @@ def _methods(data: Benched) -> tables.Table:
 
 def _metric(name: str) -> Callable[[MethodFigures], str]:
     return lambda one: percent(one.metrics[name]) if name in one.metrics else NONE
+
+
+def _tokens_of(model: str) -> Callable[[MethodFigures], str]:
+    return lambda one: _about(one) + number(1000 * one.others.get(model, 0.0), 0)
 
 
 def _about(one: MethodFigures) -> str:
@@ -229,8 +235,9 @@ def _method(data: Benched) -> list[str]:
         + ". There is no memory. Every call counts, failed and cancelled ones too; one that was replayed from the "
         "response cache counts in full for each method.",
         f"The idealised cost weighs a token that is read by {weights.prompt:g} and one that is written by "
-        f"{weights.decode:g}, whatever an endpoint charges, caches, or how busy it is. Seconds are those of all calls "
-        "added up.",
+        f"{weights.decode:g}, whatever an endpoint charges, caches, or how busy it is"
+        + "".join(f"; those of {named(name)} {times:g} times as much" for name, times in weights.models.items())
+        + ". Seconds are those of all calls added up.",
         f"Intervals are 95% bootstrap intervals over tasks ({setting.bootstrap:,} resamples), paired by task for "
         "differences and ratios; p-values are McNemar's exact test where every task is right or wrong, and sign flips "
         f"where scores are means of repeats, adjusted by Holm for {counted(setting.adjusted_for, 'comparison')}.",

@@ -41,7 +41,7 @@ class ScorerOptions:
         """The scorer that is named."""
         from pilotage.agent.banks.scorers import Judge, RemoteScorer, ValueScorer
         from pilotage.agent.errors import UsageError
-        from pilotage.agent.models.reward import Pooling
+        from pilotage.agent.models.reward import Pooling, RewardModel
 
         address = self.scorer.startswith(("http://", "https://"))
         if not address and (self.step_tag is not None or self.good_column is not None):
@@ -50,7 +50,7 @@ class ScorerOptions:
             pooling = Pooling(
                 self.step_tag or Pooling.tag, Pooling.good if self.good_column is None else self.good_column
             )
-            return RemoteScorer(self.scorer, model=self.model, pooling=pooling, timeout=self.timeout)
+            return RemoteScorer(RewardModel(self.scorer, model=self.model, pooling=pooling, timeout=self.timeout))
         if self.scorer == VALUES:
             return ValueScorer(bank)
         if self.scorer == JUDGE:

@@ -65,19 +65,22 @@ class FigureOptions:
     prices: Path | None = for_tasks(None, help="Prices (TOML), a table for each model. (default: money is unknown)")
     prompt_weight: float = expert(1.0, min=0.0, help="Of a token that is read, in the idealised cost.")
     decode_weight: float = expert(4.0, min=0.0, help="Of a token that is written, in the idealised cost.")
+    model_weight: list[str] | None = expert(
+        None, metavar="MODEL=TIMES", help="What a second model's tokens weigh, in those of --model; repeatable."
+    )
     bootstrap: int = BOOTSTRAP
 
     def terms(self, model: str) -> Terms:
         """The terms that they describe.
 
         Raises:
-            UsageError: the prices cannot be read, or are not those of the model.
+            UsageError: the prices cannot be read, or are not those of the model; or a weight is none.
         """
         from pilotage.agent.bench.figures import Terms
         from pilotage.agent.bench.schema import CostModel
-        from pilotage.agent.models.prices import price_file
+        from pilotage.agent.models.prices import Price, price_file
 
-        price = None
+        price, known = None, dict[str, Price]()
         if self.prices is not None:
             known = price_file(self.prices)
             if (price := known.get(model)) is None:
@@ -85,7 +88,20 @@ class FigureOptions:
                     f"{self.prices} has no price of the model {model!r}: it has {', '.join(known) or 'none'}; add a "
                     "table with `input` and `output`"
                 )
-        return Terms(CostModel(prompt=self.prompt_weight, decode=self.decode_weight), price, self.bootstrap)
+        weights = CostModel(prompt=self.prompt_weight, decode=self.decode_weight, models=self._weights())
+        return Terms(weights, price, known, self.bootstrap)
+
+    def _weights(self) -> dict[str, float]:
+        weights = {}
+        for given in self.model_weight or ():
+            model, _, times = given.rpartition("=")
+            try:
+                weights[model] = float(times)
+            except ValueError:
+                weights[model] = -1.0
+            if not model or not 0 <= weights[model] < float("inf"):
+                raise UsageError(f"--model-weight {given!r:.80} is no weight: write MODEL=TIMES, as in large=6")
+        return weights
 
 
 def bench(
@@ -115,7 +131,7 @@ def bench(
     from pilotage.agent.tasks.fields import mapping
 
     console = screen(errors=True, soft_wrap=True)
-    chosen, limits = _chosen(methods or [], preset, console)
+    given, of_preset, limits = _chosen(methods or [], preset, console)
     settings = _settings(run, limits)
     terms = figures.terms(settings.model)
     for folder, option in ((batch.out, "--out"), (inspect, "--inspect")):
@@ -124,8 +140,9 @@ def bench(
     with ExitStack() as stack:
         place = batch.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotage-bench-")))
         sitting = opened(
-            stack, chosen, settings, tasks, place, console, fields=mapping(batch.fields), limit=batch.limit,
-            repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample, kept=batch.out is not None,
+            stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields),
+            limit=batch.limit, repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample,
+            kept=batch.out is not None, may_lack=of_preset,
         )  # fmt: skip
         sitting.solve(console)
         outcomes = outcomes_of(sitting.lanes, sitting.assigned)
@@ -138,20 +155,21 @@ def bench(
     return Output(benched.to_json(), lambda console: print_bench(console, benched))
 
 
-def _chosen(given: list[str], preset: str | None, console: Screen) -> tuple[tuple[Method, ...], dict[str, int]]:
-    """The methods that were given, then those of the preset, and its limits of a run."""
+def _chosen(
+    given: list[str], preset: str | None, console: Screen
+) -> tuple[tuple[Method, ...], tuple[Method, ...], dict[str, int]]:
+    """The methods that were given, the others of the preset, and its limits of a run."""
     from pilotage.agent.bench import presets
-    from pilotage.agent.bench.methods import Method, methods_of
+    from pilotage.agent.bench.methods import methods_of
 
     if preset is None:
-        return methods_of(given), {}
+        return methods_of(given), (), {}
     chosen = presets.chosen(preset)
     console.print_line(f"{plain(preset)}: {plain(presets.PRESETS[preset].source)}")
     console.print_left_out(chosen.left_out)
-    labels = {Method.parse(one).label for one in given}
-    return methods_of(
-        [*given, *(one for one in chosen.methods if Method.parse(one).label not in labels)]
-    ), chosen.limits
+    own = methods_of(given) if given else ()
+    others = tuple(one for one in methods_of(chosen.methods) if one not in own)
+    return own, others, chosen.limits
 
 
 def _settings(run: RunOptions, limits: dict[str, int]) -> Settings:

@@ -8,7 +8,7 @@ from pilotage.agent.cli.evaluate.printing import columns, difference, percents, 
 from pilotage.agent.cli.terminal import plain
 
 if TYPE_CHECKING:
-    from pilotage.agent.bench.schema import Benched, MethodFigures
+    from pilotage.agent.bench.schema import Benched, CostModel, MethodFigures
     from pilotage.agent.cli.screen import Screen
 
 FEW_FAMILIES = 12
@@ -49,8 +49,13 @@ def _print_methods(console: Screen, data: Benched) -> None:
     model = data.setting.cost_model
     console.print(
         f"[dim]seconds: of all calls added up; idealised: {model.prompt:g} a token that is read, {model.decode:g} a "
-        "token that is written[/]\n"
+        f"token that is written{_times(model)}[/]\n"
     )
+
+
+def _times(model: CostModel) -> str:
+    """What second models weigh, where it was said."""
+    return "".join(f"; {times:g} times for {plain(name)}" for name, times in model.models.items())
 
 
 def _money(one: MethodFigures) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from pilotage.agent.bench.run import Lane, Pace, solve_by_all, tidied
 from pilotage.agent.cli.assembly import agent_of, model_of
 from pilotage.agent.cli.solve.batch import conditions_of
 from pilotage.agent.cli.terminal import interruptible, plain, progress
-from pilotage.agent.errors import ModelUnavailable, UsageError
+from pilotage.agent.errors import ModelUnavailable, Unable, UsageError
 from pilotage.agent.settings import Settings
 from pilotage.agent.tasks.grading import grader_for
 
@@ -95,6 +95,7 @@ def opened(
     resume: bool,
     in_sample: bool,
     kept: bool,
+    may_lack: Collection[Method] = (),
 ) -> Sitting:
     """Opens everything, and refuses what cannot be done as asked before any call is paid.
 
@@ -111,6 +112,7 @@ def opened(
         resume: go on with the files that are there.
         in_sample: judge policies on tasks that they were trained on, too.
         kept: whether the folder outlives the command.
+        may_lack: methods that are left out, and named, where they need what the model or the machine has not.
 
     Raises:
         UsageError: a method, a source or a file is not what it should be.
@@ -118,11 +120,17 @@ def opened(
     assigned, defects = mixed(specs, limit, fields)
     model = model_of(settings)
     lanes: list[Lane] = []
+    unable: list[Unable] = []
     for method in methods:
         own = settings.model_copy(update={"policy": method.policy, "effort": method.effort})
-        agents = [
-            agent_of(own.model_copy(update={"seed": settings.seed + repeat}), model, None) for repeat in range(repeats)
-        ]
+        seeded = [own.model_copy(update={"seed": settings.seed + repeat}) for repeat in range(repeats)]
+        try:
+            agents = [agent_of(one, model, None) for one in seeded]
+        except Unable as lack:
+            if method not in may_lack:
+                raise
+            unable.append(lack)
+            continue
         conditions = conditions_of(own, model) | {"seed": settings.seed}
         results = stack.enter_context(
             ResultsFile(
@@ -144,7 +152,7 @@ def opened(
             f"none of the {len(assigned)} tasks has an answer to compare with, so nothing could be judged: give tasks "
             "with `gold` (or `answer`), or name the field that has it by --map answer=FIELD"
         )
-    console.print_left_out([*defects, *ungraded])
+    console.print_left_out([*unable, *defects, *ungraded])
     tasks = [one.task for one in graded]
     for lane in lanes[::repeats]:
         components = lane.agent.components

@@ -29,7 +29,8 @@ def cost(usage: Usage) -> str:
     replayed = f", {usage.replayed_calls} replayed" if usage.replayed_calls else ""
     calls = f"{usage.llm_calls} call{'s' if usage.llm_calls > 1 else ''}{replayed}"
     tokens_in = f"{usage.about}{usage.prompt_tokens} tokens in ({usage.cached_tokens} cached)"
-    return f"{tokens_in}, {usage.about}{usage.completion_tokens} out, {calls}, {usage.seconds:.1f} s"
+    others = "".join(f", {part.total_tokens} by {plain(name)}" for name, part in usage.others.items())
+    return f"{tokens_in}, {usage.about}{usage.completion_tokens} out{others}, {calls}, {usage.seconds:.1f} s"
 
 
 def summary(run: Ran, more: str = "") -> str:

@@ -14,7 +14,7 @@ from pilotage.agent.trace import Step
 class BestOfN(ScoredDraws):
     """Draws several times and takes the draw that a scorer puts highest.
 
-    Cobbe et al. 2021, 'Training Verifiers to Solve Math Word Problems' (section 4.2), with any scorer for the verifier.
+    Cobbe et al. 2021, 'Training Verifiers to Solve Math Word Problems', with any scorer for the verifier.
 
     Tokens: n x (prompt + reply), and n short calls more with a scorer that asks (`judge`, `p-correct`).
 

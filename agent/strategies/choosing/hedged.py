@@ -34,11 +34,11 @@ class Hedged(Strategy):
     """Draws the greedy reply and several hot ones, and chooses by a checklist in one call, or by what they agree on.
 
     Khairi et al. 2025, 'When Life Gives You Samples: The Benefits of Scaling up Inference Compute for Multilingual
-    LLMs' (sections 3 and 4): hedged sampling, with `by=chops` (Checklisted One-Pass Selection: one call that writes a
-    checklist and names the best) and `by=mbr` (minimum Bayes risk: the answer with which most of all draws agree).
-    Their X-MBR has draws in another language as evidence that cannot be chosen itself; `evidence` draws so many more of
-    the same kind, or with `language=NAME` in that one. Answers agree or not by their normal form: their likeness as
-    texts, by which the paper weighs prose, is not looked at.
+    LLMs': hedged sampling, with `by=chops` (Checklisted One-Pass Selection: one call that writes a checklist and names
+    the best) and `by=mbr` (minimum Bayes risk: the answer with which most of all draws agree). Their X-MBR has draws in
+    another language as evidence that cannot be chosen itself; `evidence` draws so many more of the same kind, or with
+    `language=NAME` in that one. Answers agree or not by their normal form: their likeness as texts, by which the paper
+    weighs prose, is not looked at.
 
     Tokens: (samples + evidence) x (prompt + reply); with `by=chops` one call more that reads all of them.
 

@@ -20,12 +20,11 @@ class ReasoningPruningConsistency(Strategy):
     """Sums the probabilities of the distinct paths to each answer, without paths that look improbable.
 
     Zhou et al. 2025, 'Bridging Internal Probability and Self-Consistency for Effective and Efficient LLM Reasoning'
-    (section 3: Perplexity Consistency and Reasoning Pruning). A path is what a draw wrote, and counts once however
-    often it was drawn; its probability is the geometric mean over its tokens, since the product of hundreds of them
-    would leave the vote to the shortest. Pruning fits two Weibull distributions to the probabilities, and leaves out
-    paths that are likelier of the lower one and less probable than the mean. With fewer than 5 distinct paths, or where
-    no two can be fitted, nothing is pruned, and the step says so. The paper draws 64 to 128 times; here 8, as a run's
-    budget holds.
+    (Perplexity Consistency and Reasoning Pruning). A path is what a draw wrote, and counts once however often it was
+    drawn; its probability is the geometric mean over its tokens, since the product of hundreds of them would leave the
+    vote to the shortest. Pruning fits two Weibull distributions to the probabilities, and leaves out paths that are
+    likelier of the lower one and less probable than the mean. With fewer than 5 distinct paths, or where no two can be
+    fitted, nothing is pruned, and the step says so. The paper draws 64 to 128 times; here 8, as a run's budget holds.
 
     Tokens: n x (prompt + reply).
 

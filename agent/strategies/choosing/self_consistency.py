@@ -22,9 +22,9 @@ FIRST_ROUND = 2
 class SelfConsistency(Strategy):
     """Draws several times and takes the answer that most draws came to.
 
-    Wang et al. 2023, 'Self-Consistency Improves Chain of Thought Reasoning' (section 2; no official code); with
-    `stop=beta` Adaptive-Consistency (Aggarwal et al. 2023, section 3, github.com/Pranjal2041/AdaptiveConsistency). The
-    paper draws 40 times; most of its gain is there at 5 to 10 (figure 2), which fits a run's budget.
+    Wang et al. 2023, 'Self-Consistency Improves Chain of Thought Reasoning' (no official code); with `stop=beta`
+    Adaptive-Consistency (Aggarwal et al. 2023, github.com/Pranjal2041/AdaptiveConsistency, whose threshold is .95 too).
+    Both draw up to 40 times; most of the gain is there at 5 to 10, which fits a run's budget.
 
     Tokens: n x (prompt + reply) at most; `stop` saves a part of them where the draws agree.
 

@@ -12,8 +12,8 @@ from pilotage.agent.trace import Step
 class WeightedVote(ScoredDraws):
     """Draws several times and takes the answer whose draws have the greatest sum of scores.
 
-    Li et al. 2023, 'Making Language Models Better Reasoners with Step-Aware Verifier' (section 3.2, voting verifier);
-    with `scorer=agreement` or scores that hardly differ it is self-consistency.
+    Li et al. 2023, 'Making Language Models Better Reasoners with Step-Aware Verifier' (voting verifier); with
+    `scorer=agreement` or scores that hardly differ it is self-consistency.
 
     Tokens: n x (prompt + reply), and n short calls more with a scorer that asks (`judge`, `p-correct`).
 

@@ -19,7 +19,7 @@ from pilotage.agent.trace import Step
 from pilotage.common.paths import expanded
 
 PLAIN = (Generate(n=4), Critique(), Rank(keep=3), Fuse())
-"""What is run where no file is given: the paper's general-purpose pattern (its figure 5), at the size of a run here."""
+"""What is run where no file is given: a pattern of the official configurations, which draw 8, at the size of a run."""
 MOST_BYTES = 100_000
 MOST_LAYERS = 20
 
@@ -27,8 +27,8 @@ MOST_LAYERS = 20
 class Archon(Strategy):
     """Runs layers of calls that draw solutions, criticise, rank, combine and check them, as a TOML file describes.
 
-    Saad-Falcon et al. 2024, 'Archon: An Architecture Search Framework for Inference-Time Techniques' (section 3;
-    github.com/ScalingIntelligence/Archon). A file is a list of layers, the first of which generates:
+    Saad-Falcon et al. 2024, 'Archon: An Architecture Search Framework for Inference-Time Techniques'
+    (github.com/ScalingIntelligence/Archon). A file is a list of layers, the first of which generates:
 
         [[layer]]
         kind = "generate"   # n, temperature, route
@@ -63,6 +63,10 @@ class Archon(Strategy):
     def layers(self) -> tuple[Layer, ...]:
         """The layers, in order. Raises ValueError where the file describes none."""
         return _read(expanded(self.file)) if self.file else PLAIN
+
+    @property
+    def reads(self) -> str:
+        return self.file
 
     @property
     def needs_sandbox(self) -> bool:

@@ -75,10 +75,15 @@ class Solutions:
             self, steps=steps, remarks=tuple(self.remarks[place] for place in places), notes=(*self.notes, note)
         )
 
-    def drew(self, drawn: Drawn, note: str) -> Solutions:
-        """Others, that were drawn; those that came to no answer are no solutions."""
-        steps = tuple(step for step in drawn.steps if step.candidate is not None)
-        return Solutions(steps, ("",) * len(steps), self.drawn + drawn, (*self.notes, note))
+    def drew(self, drawn: Drawn, note: str, chance: Random) -> Solutions:
+        """Others, that were drawn, in an order that is drawn; those that came to no answer are no solutions.
+
+        Later layers keep the order where they prefer none (a ranking that is none, requirements that all fulfil alike),
+        and the first that the last one leaves is the answer, so the draw that came first must not stand first.
+        """
+        steps = [step for step in drawn.steps if step.candidate is not None]
+        shuffled = tuple(chance.sample(steps, len(steps)))
+        return Solutions(shuffled, ("",) * len(steps), self.drawn + drawn, (*self.notes, note))
 
 
 class Layer(BaseModel, ABC):
@@ -102,11 +107,7 @@ class Layer(BaseModel, ABC):
 
 
 class Generate(Layer):
-    """Draws solutions from the task alone, in an order that is drawn.
-
-    Later layers keep the order where they prefer none (a ranking that is none, requirements that all fulfil alike), so
-    the draw that came first must not stand first.
-    """
+    """Draws solutions from the task alone."""
 
     kind = "generate"
 
@@ -123,8 +124,7 @@ class Generate(Layer):
     async def run(self, name: str, state: State, kit: Kit, given: Solutions, chance: Random) -> Solutions:
         numbers = range(1, self.n + 1)
         drawn = await draw(name, state, kit, numbers, route=self.route, temperature=self.temperature)
-        found = given.drew(drawn, f"{self.n} drawn")
-        return replace(found, steps=tuple(chance.sample(found.steps, len(found.steps))))
+        return given.drew(drawn, f"{self.n} drawn", chance)
 
 
 class Critique(Layer):
@@ -191,7 +191,7 @@ class Fuse(Layer):
         prompt = estimate_tokens(f"{system(state.task)}{state.trace.recalled.text}{describe(state.task)}{asked}")
         numbers = range(1, self.n + 1)
         drawn = await side_by_side(name, kit, one, numbers, prompt_tokens=prompt, completion_tokens=MAX_TOKENS)
-        fused = given.drew(drawn, f"{len(given.steps)} combined into {self.n}")
+        fused = given.drew(drawn, f"{len(given.steps)} combined into {self.n}", chance)
         return fused if fused.steps else replace(given, drawn=fused.drawn, notes=(*given.notes, "no combination"))
 
 

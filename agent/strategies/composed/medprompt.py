@@ -25,9 +25,9 @@ class Medprompt(Strategy):
     """Shows near solved tasks, puts the choices in another order for each draw, and lets the answers vote.
 
     Nori et al. 2023, 'Can Generalist Foundation Models Outcompete Special-Purpose Tuning? Case Study in Medicine'
-    (section 4: dynamic few-shot, chain of thought, choice shuffling; github.com/microsoft/promptbase), with 5 draws and
-    5 shots as there. The shots are what the run's memory learned from solved tasks that are like this one; without a
-    memory there are none.
+    (dynamic few-shot, chain of thought, choice shuffling; github.com/microsoft/promptbase), with 5 draws and 5 shots as
+    there. The shots are what the run's memory learned from solved tasks that are like this one; without a memory there
+    are none.
 
     Tokens: n x (prompt + shots + reply).
 

@@ -22,8 +22,8 @@ class Narrative(Strategy):
     """Tells the events of a task as a story in their order, then answers by that.
 
     Zhang et al. 2024, 'Narrative-of-Thought: Improving Temporal Reasoning of Large Language Models via Recounted
-    Narratives' (section 3; github.com/launchnlp/NoT), without the paper's events as Python classes, which only its
-    benchmarks have, and without shots.
+    Narratives' (github.com/launchnlp/NoT), without the paper's events as Python classes, which only its benchmarks
+    have, and without shots.
 
     Tokens: 2 x prompt + story + reply; two calls, the second behind the first.
 

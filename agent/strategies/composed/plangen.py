@@ -58,10 +58,9 @@ class PlanGen(Strategy):
     """Reads constraints from the task, solves it by strategies that a bandit chooses, and marks what each comes to.
 
     Parmar et al. 2025, 'PlanGEN: A Multi-Agent Framework for Generating Planning and Reasoning Trajectories for Complex
-    Problem Solving' (section 3: the agents of constraints, verification and selection). The paper
-    chooses among best of n, tree of thoughts and REBASE by an upper confidence bound with terms for diversity and
-    recovery; here it is the plain bound, over any strategies (`arms`). It ends with a solution that is marked as good
-    as certain, or after `rounds`.
+    Problem Solving' (its agents of constraints, verification and selection). The paper chooses among best of n, tree of
+    thoughts and REBASE by an upper confidence bound with terms for diversity and recovery; here it is the plain bound,
+    over any strategies (`arms`). It ends with a solution that is marked as good as certain, or after `rounds`.
 
     Tokens: one call for the constraints, then for each round those of the chosen strategy and one mark.
 

@@ -36,10 +36,10 @@ HELPS = "{evidence}\n\n{task}\n\nDoes the evidence help to solve the task? Reply
 class Retrieve(Strategy):
     """Fetches evidence by a retriever of the user's, keeps what helps, and lets draws vote that each read one piece.
 
-    The marginal of Lewis et al. 2020, 'Retrieval-Augmented Generation for Knowledge-Intensive NLP Tasks' (section 2.1,
-    RAG-Sequence), by votes: a draw reads one piece, and its vote weighs as much as that piece is likely to help, which
-    is the probability of a yes to that question (relevance generation, Liang et al. 2022, section 3). With nothing that
-    helps the draws read the task alone, as in self-consistency.
+    The marginal of Lewis et al. 2020, 'Retrieval-Augmented Generation for Knowledge-Intensive NLP Tasks'
+    (RAG-Sequence), by votes: a draw reads one piece, and its vote weighs as much as that piece is likely to help, which
+    is the probability of a yes to that question (relevance generation, Liang et al. 2022). With nothing that helps the
+    draws read the task alone, as in self-consistency.
 
     Tokens: k one-token calls over a piece each, then n x (prompt + piece + reply).
 

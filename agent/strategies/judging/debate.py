@@ -29,9 +29,9 @@ READ = (
 class MultiAgentDebate(Strategy):
     """Lets agents solve the task, read each other's solutions and solve it anew, and takes what most came to.
 
-    Du et al. 2023, 'Improving Factuality and Reasoning in Language Models through Multiagent Debate' (section 2.2):
-    three agents and two rounds, as in the paper. Each reads the others in an order that is drawn. An agent whose last
-    reply has no answer keeps the one before. (The block `debate` is another thing, one model that weighs approaches.)
+    Du et al. 2023, 'Improving Factuality and Reasoning in Language Models through Multiagent Debate': three agents and
+    two rounds, as in the paper. Each reads the others in an order that is drawn. An agent whose last reply has no
+    answer keeps the one before. (The block `debate` is another thing, one model that weighs approaches.)
 
     Tokens: agents x (prompt + reply) in the first round, and in each further one with all replies of the round before
     in the prompt; with `decide=judge` one short call more.

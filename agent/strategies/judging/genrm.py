@@ -66,9 +66,9 @@ class GenRM(Strategy):
     """Draws several solutions, has each verified several times in writing, and takes the one with most yes.
 
     Singhi et al. 2025, 'When To Solve, When To Verify: Compute-Optimal Problem Solving and Generative Verification for
-    LLM Reasoning' (section 2: best of S by the mean of V verdicts), after Zhang et al. 2024, 'Generative Verifiers'.
-    The paper goes up to 128 solutions and 32 verdicts, and finds that votes of more solutions are the better use of a
-    small budget; here 3 and 2, which a run's budget holds.
+    LLM Reasoning' (best of S by the mean of V verdicts; github.com/nishadsinghi/sc-genrm-scaling), after Zhang et al.
+    2024, 'Generative Verifiers'. The paper goes up to 128 solutions and 32 verdicts, and finds that votes of more
+    solutions are the better use of a small budget; here 3 and 2, which a run's budget holds.
 
     Tokens: solutions x (prompt + reply) + solutions x verdicts x (prompt + reply + verdict).
 

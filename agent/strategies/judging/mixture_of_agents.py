@@ -28,10 +28,10 @@ MERGE = (
 class MixtureOfAgents(Strategy):
     """Has several models solve the task, shows each layer what the one before wrote, and has one model merge the last.
 
-    Wang et al. 2024, 'Mixture-of-Agents Enhances Large Language Model Capabilities' (section 2.2). The paper has six
-    open models and three layers; here two layers and four solutions, of the run's own model unless `models=A,B` names
-    others, which take turns. What is read is shown in an order that is drawn for each reader. Where the one who merges
-    comes to no answer, those before it vote.
+    Wang et al. 2024, 'Mixture-of-Agents Enhances Large Language Model Capabilities' (github.com/togethercomputer/MoA).
+    The paper has six open models and three layers; here two layers and four solutions, of the run's own model unless
+    `models=A,B` names others, which take turns. What is read is shown in an order that is drawn for each reader. Where
+    the one who merges comes to no answer, those before it vote.
 
     Tokens: proposers x (prompt + reply) in each layer but the last, from the second on with all replies of the layer
     before in the prompt; the last is one such call.

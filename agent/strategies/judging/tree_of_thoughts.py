@@ -30,10 +30,11 @@ FINISH = "That is the work so far. Go on from there, each step on its own line w
 class TreeOfThoughts(Strategy):
     """Proposes several thoughts, has them judged, goes on from the best, and so to whole solutions.
 
-    Yao et al. 2023, 'Tree of Thoughts: Deliberate Problem Solving with Large Language Models' (section 3, algorithm 1,
-    breadth first). With the defaults it is the tree of its section 4.2: plans, a vote, solutions, a vote; there with 5
-    of each and 5 votes after written reasoning, here 3 of each and 3 votes of one number, which a run's budget holds.
-    Its Game of 24 keeps 5 states at 3 levels, judged one by one: `depth=3;breadth=5;judge=judge`.
+    Yao et al. 2023, 'Tree of Thoughts: Deliberate Problem Solving with Large Language Models' (breadth first;
+    github.com/princeton-nlp/tree-of-thought-llm). With the defaults it is the tree of its creative writing: plans, a
+    vote, solutions, a vote; there with 5 of each and 5 votes after written reasoning at temperature 1, here 3 of each
+    and 3 votes of one number, which a run's budget holds. Its Game of 24 keeps 5 states at 3 levels, judged one by one,
+    three times each there: `depth=3;breadth=5;judge=judge`.
 
     Tokens: k x (prompt + thought) at the first level, breadth x k at each further one, the last with whole solutions;
     and votes x (prompt + all that is judged) at each, or a scorer's calls.

@@ -32,10 +32,10 @@ REVISE = (
 class CritiqueRevise(Strategy):
     """Has a critic look at the solution alone, and the solution written anew after what it says, until it is content.
 
-    Saunders et al. 2022, 'Self-critiquing models for assisting human evaluators' (section 2), with the loop of Huang et
-    al. 2024, 'Large Language Models Cannot Self-Correct Reasoning Yet' (section 3.1). Other than in `self-refine` the
-    critic has not written what it reads, may be another model (`critic=MODEL`), and a reviser reads the last solution
-    and its critique, both as quoted text, and nothing before them.
+    Saunders et al. 2022, 'Self-critiquing models for assisting human evaluators', with the loop of Huang et al. 2024,
+    'Large Language Models Cannot Self-Correct Reasoning Yet'. Other than in `self-refine` the critic has not written
+    what it reads, may be another model (`critic=MODEL`), and a reviser reads the last solution and its critique, both
+    as quoted text, and nothing before them.
 
     Tokens: 1 + 2 x rounds calls at most, of a prompt + one solution (+ a critique); 2 where the critic is content.
 

@@ -27,8 +27,8 @@ class IterativeAgentDecoding(Strategy):
     """Draws in rounds, shows each round the best solution so far with its score, and keeps the best of all.
 
     Chakraborty et al. 2025, 'Review, Refine, Repeat: Understanding Iterative Decoding of AI Agents with Dynamic
-    Evaluation and Selection' (section 3, algorithm 1). Draws of a round are side by side; a round whose draws are all
-    without an answer is drawn anew from the task alone.
+    Evaluation and Selection'. Draws of a round are side by side; a round whose draws are all without an answer is drawn
+    anew from the task alone.
 
     Tokens: n x rounds x (prompt + reply), from the second round on with the best solution in the prompt, and with a
     scorer that asks (`judge`, `p-correct`) as many short calls.

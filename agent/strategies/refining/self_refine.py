@@ -27,7 +27,7 @@ REFINE = "Now write the whole solution anew without these mistakes, each step on
 class SelfRefine(Strategy):
     """Lets the model criticise its own solution and write it anew, in one conversation, until it finds no mistake.
 
-    Madaan et al. 2023, 'Self-Refine: Iterative Refinement with Self-Feedback' (section 2, algorithm 1): each
+    Madaan et al. 2023, 'Self-Refine: Iterative Refinement with Self-Feedback' (github.com/madaan/self-refine): each
     refinement reads all earlier solutions and critiques. The paper has 4 rounds, with examples of critiques in its
     prompts; here there are none, and 2 rounds, which a run's budget holds.
 

@@ -83,7 +83,7 @@ class Judge(Asking):
 
 
 class PCorrect(Asking):
-    """Probability of yes against no to 'is this right?' (P(True), Kadavath et al. 2022, section 4).
+    """Probability of yes against no to 'is this right?' (P(True), Kadavath et al. 2022).
 
     Small models hardly know: one of 1.5B separated right from wrong with an AUC of 0.53.
     """

@@ -14,6 +14,7 @@ from pilotage.agent.models.quiet import quiet
 from pilotage.agent.models.reply import Bill, Reply, Request
 from pilotage.agent.prompting import describe
 from pilotage.agent.state import State
+from pilotage.agent.strategies.base import REMOTE
 from pilotage.agent.strategies.scorers.base import Scorer
 from pilotage.agent.strategies.together import all_of
 from pilotage.agent.trace import Step, Usage
@@ -92,6 +93,6 @@ async def _one(model: RewardModel, state: State, kit: Kit, step: Step) -> float 
         return reply
 
     try:
-        return float((await kit.consult(asks, request)).text)
+        return float((await kit.consult(asks, request, f"{REMOTE}{model.url}")).text)
     except (BudgetExceeded, StepRefused):
         return None

@@ -15,9 +15,10 @@ from pilotage.agent.trace import Step
 class Beam(StepwiseStrategy):
     """Writes several next steps for each of a few paths, and goes on with those that a scorer puts highest.
 
-    Chen et al. 2024, 'AlphaMath Almost Zero' (its step-level beam search, B1 = 1 and B2 = 5; code
-    github.com/MARIO-Math-Reasoning/Super_MARIO), with any scorer for its value model; `lookahead` is that of Snell et
-    al. 2024, 'Scaling LLM Test-Time Compute Optimally': a path is scored by where it leads at temperature 0.
+    Chen et al. 2024, 'AlphaMath Almost Zero' (its algorithm 4, step-level beam search, B1 = 1 and B2 = 5, there at
+    temperature 1; code github.com/MARIO-Math-Reasoning/Super_MARIO), with any scorer for its value model; `lookahead`
+    is that of Snell et al. 2024, 'Scaling LLM Test-Time Compute Optimally': a path is scored by where it leads at
+    temperature 0.
 
     A path that has ended keeps its place in the beam for as long as it is among the highest, and the answer is that of
     the highest path that ever ended. Steps that are the same word for word are one.

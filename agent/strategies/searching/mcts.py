@@ -68,11 +68,12 @@ class Node:
 class Mcts(StepwiseStrategy):
     """Searches the tree of steps: each iteration writes several next steps at one path and has them scored.
 
-    Chen et al. 2024, 'AlphaMath Almost Zero' (its MCTS; code github.com/MARIO-Math-Reasoning/Super_MARIO): c = 1.5,
-    5 children, depth 8. A step's value is what the scorer says of the path, at no time the right answer. Nodes are
+    Chen et al. 2024, 'AlphaMath Almost Zero' (its algorithm 3; code github.com/MARIO-Math-Reasoning/Super_MARIO): c =
+    1.5, 5 children, depth 8. A step's value is what the scorer says of the path, at no time the right answer. Nodes are
     chosen by UCT, whose regret on a bandit grows as log n; the paper weighs by the model's own probabilities, which few
     backends give for steps. A path that has ended is not visited again: it would show nothing new. The answer is that
-    of the path that was scored highest; where none has ended, the best open one is finished alone.
+    of the path that was scored highest, where the paper goes down the tree by the greatest mean; where none has ended,
+    the best open one is finished alone.
 
     Tokens: iterations x children x (prompt + half of the path). The paper's 40 iterations are 200 calls; the default
     of 4 is 20, which leaves four of the 24 calls of a run's budget to finish a path, and fits its 6,000 tokens where

@@ -41,9 +41,9 @@ class ParticleFilter(Particles):
     """Grows several paths a step at a time, and resamples them by the odds that a scorer gives them.
 
     Puri et al. 2025, 'A Probabilistic Inference Approach to Inference-Time Scaling of LLMs using Particle-Based Monte
-    Carlo Methods' (algorithm 1; code at probabilistic-inference-scaling.github.io). A score s weighs as the odds
-    s / (1 - s). Every weight is used once: in one resampling, or in the choice at the end. A path that has ended
-    keeps its weight, and one that ended without an answer has none.
+    Carlo Methods' (code at probabilistic-inference-scaling.github.io). A score s weighs as the odds s / (1 - s). Every
+    weight is used once: in one resampling, or in the choice at the end. A path that has ended keeps its weight, and one
+    that ended without an answer has none.
 
     The paper multiplies the scores of all steps (`weigh=step`), so that of two paths with odds above 1 the longer one
     weighs more. Scorers that judge the whole of a path so far, as all that are built in do, have said the same twice

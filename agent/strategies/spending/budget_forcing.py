@@ -23,7 +23,7 @@ from pilotage.agent.trace import Evidence, Step, Turn
 from pilotage.common.tokens import estimate_tokens
 
 WAIT = "\nWait"
-"""What stands in place of the end of the thinking (s1, section 3)."""
+"""What stands in place of the end of the thinking (s1)."""
 LOOK_AGAIN = "Wait. Look again at what you wrote, and go on thinking."
 TIME_IS_UP = "Do not think any more. {form}"
 MARK_TOKENS = 8
@@ -44,11 +44,12 @@ class _Work:
 class BudgetForcing(Strategy):
     """Lets the model think for a number of tokens, tells it to wait where it ends early, then forces an answer.
 
-    Muennighoff et al. 2025, 's1: Simple test-time scaling' (section 3), and for medicine 'm1' (Huang et al. 2025). The
-    papers cap the thinking at 512 to 8,192 tokens, or suppress its end 2 to 6 times; here at 1,024 tokens and once,
-    which a run's budget holds. The cap is one on all that is written before the answer, exactly, as far as the backend
-    counts its tokens. What a model thinks by itself is its thinking; of a plain one it is the text of its reasoning.
-    `Wait` is put behind that text where the backend goes on with it, and else asked for in a user's turn.
+    Muennighoff et al. 2025, 's1: Simple test-time scaling' (github.com/simplescaling/s1), and for medicine 'm1' (Huang
+    et al. 2025). The papers cap the thinking at 512 to 8,192 tokens, or suppress its end 2 to 6 times; here at 1,024
+    tokens and once, which a run's budget holds. The cap is one on all that is written before the answer, exactly, as
+    far as the backend counts its tokens. What a model thinks by itself is its thinking; of a plain one it is the text
+    of its reasoning. `Wait` is put behind that text where the backend goes on with it, and else asked for in a user's
+    turn.
 
     Thinking gets what the run's budget holds beside an answer; where that is nothing, an answer is all that is asked
     for. Thinking that ended by itself and marks its answer needs none forced. A model that cannot help thinking may

@@ -59,11 +59,11 @@ class Content(Scorer):
 class CapabilityAware(Strategy):
     """Asks the model, for one token, whether it would do better by starting over, and spends by what it says.
 
-    Manvi et al. 2024, 'Adaptive Inference-Time Compute: LLMs Can Predict if They Can Do Better, Even Mid-Generation'
-    (sections 3 and 4), whose model is trained to know; a plain one is asked as it is. `mode=stop` (adaptive sampling)
-    draws until the model would not do better, one draw after another, or as many again each time (`growth=doubling`,
-    the paper's batches); `mode=prune` (early pruning) begins all draws, and goes on with those alone that look best
-    after `head` tokens. Either takes the draw that is most likely not to be bettered.
+    Manvi et al. 2024, 'Adaptive Inference-Time Compute: LLMs Can Predict if They Can Do Better, Even Mid-Generation',
+    whose model is trained to know; a plain one is asked as it is. `mode=stop` (adaptive sampling) draws until the model
+    would not do better, one draw after another, or as many again each time (`growth=doubling`, the paper's batches);
+    `mode=prune` (early pruning) begins all draws, and goes on with those alone that look best after `head` tokens.
+    Either takes the draw that is most likely not to be bettered.
 
     Tokens: draws x (prompt + reply) and for each one token, whose prompt is read from a cache where the backend has
     one. Pruned draws cost `head` tokens instead of a reply.

@@ -24,11 +24,11 @@ STOP = "stop"
 class DifficultyAdaptive(Strategy):
     """Draws a few times, takes their agreement for how easy the task is, and goes on by one of two ways.
 
-    Snell et al. 2024, 'Scaling LLM Test-Time Compute Optimally can be More Effective than Scaling Model Parameters'
-    (section 3: a strategy for each bin of difficulty, which is predicted from samples). The paper has five bins, by
-    2,048 samples and a verifier; here two, by four draws, whose agreement costs nothing more. A way is another
-    strategy, written NAME or NAME,key=value,…, which draws anew and does not count the probe; `stop` takes what the
-    first draws voted for, as does a way that comes to no usable reply.
+    Snell et al. 2024, 'Scaling LLM Test-Time Compute Optimally can be More Effective than Scaling Model Parameters' (a
+    strategy for each bin of difficulty, which is predicted from samples). The paper has five bins, by 2,048 samples and
+    a verifier; here two, by four draws, whose agreement costs nothing more. A way is another strategy, written NAME or
+    NAME,key=value,…, which draws anew and does not count the probe; `stop` takes what the first draws voted for, as
+    does a way that comes to no usable reply.
 
     Tokens: probe x (prompt + reply), then what the chosen way costs.
 

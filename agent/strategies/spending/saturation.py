@@ -19,10 +19,10 @@ FIRST_ROUND = 2
 class Saturation(Strategy):
     """Draws until one more is expected to gain less than its price, and takes the answer that most draws came to.
 
-    Wang et al. 2025, 'Scaling over Scaling: Exploring Test-Time Scaling Plateau in Large Reasoning Models' (section 3):
-    where a draw succeeds with probability p, n draws succeed with 1 - (1 - p)^n, and the next one gains p (1 - p)^n,
-    which falls under a price at n = ln(price / p) / ln(1 - p). Here p is the share of the draws that came to the
-    leading answer, which is all that can be known without the right one; the paper fits it to graded runs.
+    Wang et al. 2025, 'Scaling over Scaling: Exploring Test-Time Scaling Plateau in Large Reasoning Models' (its model
+    of parallel scaling): where a draw succeeds with probability p, n draws succeed with 1 - (1 - p)^n, and the next one
+    gains p (1 - p)^n, which falls under a price at n = ln(price / p) / ln(1 - p). Here p is the share of the draws that
+    came to the leading answer, which is all that can be known without the right one; the paper fits it to graded runs.
 
     Tokens: draws x (prompt + reply), `most` of them at most: two draws that agree suffice, 5 where half do (at the
     price of .02).

@@ -20,12 +20,12 @@ from pilotage.agent.trace import Step
 class Cascade(TwoModels):
     """Asks a small model, and a large one anew where the small one's answer is less sure than a threshold.
 
-    Akbari et al. 2022, 'E-LANG: Energy-Based Joint Inferencing of Super and Swift Language Models' (section 3), whose
-    sign is the energy of the small model's output; Chen et al. 2023, 'FrugalGPT' (section 3, LLM cascade), which
-    trains a scorer. Here the sign is what a chat model gives: its log-probabilities, the agreement of its draws, or its
-    own yes to 'is this right?'. `threshold=0` is the small model alone, `threshold=1.1` the large one alone, which
-    costs nothing of the small one then. (An evaluation of policies has a row `cascade` of its own, of two routes of one
-    model; this is always written `strategy:cascade`.)
+    Akbari et al. 2022, 'E-LANG: Energy-Based Joint Inferencing of Super and Swift Language Models', whose sign is the
+    energy of the small model's output; Chen et al. 2023, 'FrugalGPT' (LLM cascade), which trains a scorer. Here the
+    sign is what a chat model gives: its log-probabilities, the agreement of its draws, or its own yes to 'is this
+    right?'. `threshold=0` is the small model alone, `threshold=1.1` the large one alone, which costs nothing of the
+    small one then. (An evaluation of policies has a row `cascade` of its own, of two routes of one model; this is
+    always written `strategy:cascade`.)
 
     Tokens: n x (prompt + reply) of the small model, and with `by=p-correct` n short calls of it; prompt + reply of the
     large one for the share of the tasks on which the small one is unsure.

@@ -30,10 +30,11 @@ class _Course:
 class Speculative(TwoModels, StepwiseStrategy):
     """Has a small model write each step and a large one mark it, 0 to 9, and write it anew where the mark is low.
 
-    Pan et al. 2025, 'SpecReason: Fast and Accurate Inference-Time Compute via Speculative Reasoning' (section 4.1): a
-    step that the large model marks 7 or more stays. `threshold=0` is the small model alone and `threshold=10` the large
-    one alone, neither of which costs anything of the other. A mark that cannot be read is none, and the large model
-    writes the step. The paper lets thousands of tokens be thought; here there are 6 steps of 128 tokens.
+    Pan et al. 2025, 'SpecReason: Fast and Accurate Inference-Time Compute via Speculative Reasoning'
+    (github.com/ruipeterpan/specreason): a step that the large model marks 7 or more stays. `threshold=0` is the small
+    model alone and `threshold=10` the large one alone, neither of which costs anything of the other. A mark that cannot
+    be read is none, and the large model writes the step. Its code lets 8,192 tokens be thought; here there are 6 steps
+    of 128 tokens.
 
     Tokens: for each step prompt + text so far + step of the small model, prompt + text so far of the large one for its
     mark, and prompt + text so far + step of the large one for those that it marks low.

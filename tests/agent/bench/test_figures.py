@@ -3,6 +3,7 @@
 import json
 import time
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from pilotage.agent.bench.curves import Stream, lengths
 from pilotage.agent.bench.figures import Terms, figures_of
 from pilotage.agent.bench.outcomes import Outcomes
+from pilotage.agent.bench.report.page import page
 from pilotage.agent.bench.schema import CostModel
 from pilotage.agent.models.prices import Price
 from pilotage.agent.task import Task
+from pilotage.agent.trace import Usage
 from pilotage.common.statistics import mcnemar_exact
 from tests.agent.bench.conftest import lines
 
@@ -38,12 +41,49 @@ def outcomes(name, scores, **more):
 
 
 def test_costs_are_weighed_as_stated_and_priced_as_given():
-    terms = Terms(CostModel(prompt=1, decode=4), Price(input=1.0, output=10.0), 200)
+    terms = Terms(CostModel(prompt=1, decode=4), Price(input=1.0, output=10.0), bootstrap=200)
     data = figures_of([outcomes("one", [1.0, 0.0])], SETTING, terms, [])
     (one,) = data.methods
     assert one.accuracy == 0.5 and one.idealised == pytest.approx(0.3) and one.cost == pytest.approx(0.15)
     assert one.money == pytest.approx((100 * 1 + 50 * 10) / 1e6)
     assert figures_of([outcomes("one", [1.0])], SETTING, Terms(bootstrap=200), []).methods[0].money is None
+
+
+def test_each_token_is_weighed_and_priced_by_the_model_that_it_is_of():
+    usage = Usage(prompt_tokens=100, completion_tokens=50, llm_calls=1) + Usage(
+        prompt_tokens=200, completion_tokens=10, llm_calls=1
+    ).by("large")
+    two = outcomes("two", [1.0], usage=usage.model_dump(mode="json"))
+    prices = {"large": Price(input=5.0, output=20.0), "idle": Price(input=1.0, output=1.0)}
+    terms = Terms(CostModel(prompt=1, decode=4, models={"large": 6}), Price(input=1.0, output=10.0), prices, 200)
+    data = figures_of([two], SETTING, terms, [])
+    (one,) = data.methods
+    assert one.money == pytest.approx((100 * 1 + 50 * 10 + 200 * 5 + 10 * 20) / 1e6)
+    assert one.idealised == pytest.approx((100 + 4 * 50 + 6 * (200 + 4 * 10)) / 1000)
+    assert one.others == {"large": pytest.approx(0.21)} and one.cost == pytest.approx(0.36)
+    assert list(data.setting.other_prices) == ["large"] and len(data.notes) == 1, "that there is one task"
+    assert "large" in page(data, {}) and "6 times as much" in page(data, {})
+
+    untold = figures_of([two], SETTING, Terms(CostModel(), Price(input=1.0, output=10.0), bootstrap=200), [])
+    assert untold.methods[0].money is None and untold.methods[0].idealised == pytest.approx((300 + 4 * 60) / 1000)
+    assert any("--model-weight" in note for note in untold.notes)
+    assert any("Money is unknown where large was asked" in note for note in untold.notes)
+
+
+def test_a_bench_of_two_models_prices_each(bench):
+    Path("s.json").write_text(json.dumps({"rules": {"": "It is 480.\nAnswer: 480"}}))
+    Path("l.json").write_text(json.dumps({"rules": {"": "It is so.\nAnswer: 480"}}))
+    Path("p.toml").write_text('["scripted:s.json"]\ninput=0\noutput=0\n["scripted:l.json"]\ninput=1e6\noutput=0\n')
+    methods = ("fixed:reason,answer", "strategy:cascade;large=scripted:l.json;threshold=1.1")
+    found = bench("--model", "scripted:s.json", "--prices", "p.toml", "--model-weight", "scripted:l.json=3", "--json",
+                  methods=methods).json  # fmt: skip
+    alone, large = found["methods"]
+    assert alone["money"] == 0 and large["money"] == pytest.approx(large["prompt_tokens"]) and large["money"] > 0
+    assert large["others"]["scripted:l.json"] == pytest.approx(large["cost"])
+    assert large["idealised"] == pytest.approx(3 * (large["prompt_tokens"] + 4 * large["completion_tokens"]) / 1000)
+    for wrong in ("large", "=3", "large=x", "large=-1", "large=nan"):
+        refused = bench("--model-weight", wrong, "--resume")
+        assert refused.code == 2 and "write MODEL=TIMES" in refused.err and len(refused.err.splitlines()) == 1
 
 
 def test_each_is_compared_with_the_first_by_the_exact_test_adjusted_for_their_number():
@@ -150,6 +190,34 @@ def test_methods_that_draw_are_compared_at_the_same_limits():
     one, other = figures_of([few, many, outcomes("none", [1.0])], SETTING, Terms(bootstrap=200), []).curves
     assert [point.limit for point in one.by_tokens] == [point.limit for point in other.by_tokens]
     assert all(point.cost <= point.limit + 1e-9 for point in (*one.by_tokens, *other.by_tokens))
+
+
+def test_curves_are_of_the_same_tasks_whatever_each_method_drew_on():
+    usage = {"prompt_tokens": 5, "completion_tokens": 5}
+    tasks = tuple(Task(id=f"t{n}", prompt="?", kind="text") for n in range(6))
+
+    def method(name, places):
+        """Draws what is right on even tasks alone, and nothing, or nothing that can be graded, on others."""
+        found = []
+        for n in range(6):
+            draws = [{"candidate": "a", "usage": usage}] * 2
+            worth = [float(n % 2 == 0)] * 2 if n in places else [None, 1.0]
+            found.append([line(worth[0] or 0.0, steps=[drew(draws)] if n != 5 else [], draw_scores=worth)])
+        return Outcomes(name, tasks, ("f",) * 6, found)
+
+    both = [
+        method("even", {0, 2, 3}),
+        method("most", {0, 1, 2, 3, 4}),
+        outcomes("once", [1.0, 1.0, 1.0, 0.0, 0.0, 0.0]),
+    ]
+    data = figures_of(both, SETTING, Terms(bootstrap=200), [])
+    assert [(one.method, one.tasks, one.own) for one in data.curves] == [("even", 3, 2 / 3), ("most", 3, 2 / 3)]
+    assert [point.accuracy for point in data.curves[1].by_draws] == pytest.approx([2 / 3] * 2)
+    assert [(one.method, one.accuracy) for one in data.beside] == [("once", 2 / 3)]
+    (said,) = [note for note in data.notes if note.startswith("Curves")]
+    assert "of 3 of 6 tasks" in said and "even did on the fewest, 3" in said
+    apart = figures_of([method("one", {0, 1}), method("other", {2, 3})], SETTING, Terms(bootstrap=200), [])
+    assert not apart.curves and any("are of 0 of 6 tasks" in note for note in apart.notes)
 
 
 def test_the_terminal_gets_a_table_and_programs_the_figures(bench):

@@ -10,6 +10,8 @@ import pytest
 from pilotage.agent.bench.presets import PRESETS, chosen
 from pilotage.agent.bench.report import FIGURES, write_report
 from pilotage.agent.bench.schema import Benched
+from pilotage.agent.cli.bench import sitting
+from pilotage.agent.models import Capabilities, ModelClient, ScriptedChatModel
 from pilotage.agent.strategies import installed
 
 
@@ -86,6 +88,21 @@ def test_a_preset_runs_with_its_own_limits_unless_others_are_given(bench):
     assert benched("p").setting.budget["max_calls"] == 30
 
 
+def test_methods_of_a_preset_that_the_model_cannot_serve_are_left_out_in_a_sentence(bench, monkeypatch):
+    mute = ModelClient(ScriptedChatModel(lambda _: "It is 480.\nAnswer: 480", capabilities=Capabilities()))
+    monkeypatch.setattr(sitting, "model_of", lambda _: mute)
+    code, _, err = bench("--preset", "bag-of-tricks", "--limit", "1", methods=())
+    assert code == 0, err
+    said = [line.split()[2] for line in err.splitlines() if "gives none: choose another scorer" in line]
+    assert said == ["strategy:best-of-n;n=8;scorer=p-correct", "strategy:weighted-vote;scorer=p-correct"]
+    names = {one.name for one in benched().methods}
+    assert {"fixed:reason,answer", "strategy:mcts;scorer=judge", "strategy:best-of-n;n=8;scorer=judge"} <= names - set(
+        said
+    )
+    refused = bench("--preset", "bag-of-tricks", methods=("strategy:best-of-n;scorer=p-correct",))
+    assert refused.code == 2 and "gives none" in refused.err, "a method that was asked for by name is not dropped"
+
+
 def test_a_log_of_inspect_has_every_run(bench):
     assert bench("--inspect", "logs", "--repeats", "2").code == 0
     logs = sorted(Path("logs").glob("*.json"))
@@ -100,6 +117,9 @@ def test_a_log_of_inspect_has_every_run(bench):
         assert accuracy == sum(sample["scores"]["pilotage"]["value"] for sample in log["samples"]) / 8
     bench("--inspect", "logs", "--repeats", "2", "--resume")
     assert len(list(Path("logs").glob("*.json"))) == 3, "a log of before is replaced"
+    for other in (("--max-tokens", "5000"), ("--seed", "7"), ("--sandbox", "none")):
+        assert bench("--inspect", "logs", "--out", f"o{other}", *other, methods=("fixed:reason,answer",)).code == 0
+    assert len(list(Path("logs").glob("*.json"))) == 6, "of other conditions it is another log"
 
 
 def test_the_page_of_the_docs_shows_what_the_command_prints(command_line):

@@ -17,6 +17,7 @@ from pilotage.agent.bench.methods import Method, methods_of
 from pilotage.agent.bench.run import Lane, solve_by_all
 from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient
+from pilotage.agent.routing.policies import policy_label
 from pilotage.agent.task import Task
 from tests.agent.bench.conftest import METHODS, lines, write_tasks
 from tests.agent.strategies.skilled import skilled
@@ -166,3 +167,36 @@ def test_no_two_methods_share_a_file():
     assert Method.parse("strategy:self-consistency;n=8").label == "strategy:self-consistency"  # n=8 is the default
     with pytest.raises(UsageError, match="is no method"):
         Method.parse("@high")
+
+
+def test_policy_files_of_one_name_are_compared_under_labels_that_tell_them_apart(bench):
+    for folder, block in (("a/x", "program"), ("b/x", "reason"), ("c/x", "reason")):
+        Path(folder).mkdir(parents=True)
+        Path(folder, "p.toml").write_text(f'[[rule]]\ndo = "{block}"\n')
+    alone = {one.stem for one in methods_of(["a/x/p.toml", "epsilon=0.1:a/x/p.toml"])}
+    assert bench(methods=("a/x/p.toml", "b/x/p.toml", "epsilon=0.1:a/x/p.toml")).code == 0
+    names = [one["name"] for one in bench("--resume", "--json", methods=("a/x/p.toml", "b/x/p.toml")).json["methods"]]
+    assert names == ["rules:a/x/p.toml", "rules:b/x/p.toml"]
+    assert alone < {path.stem for path in files()}, "a results file is the same one whoever else takes part"
+    code, _, err = bench("--resume", methods=("b/x/p.toml", "c/x/p.toml"))
+    assert code == 2 and "b/x/p.toml and c/x/p.toml are the same" in err and len(err.splitlines()) == 1
+    assert "x/p.toml" in bench("--resume", methods=("nowhere/x/p.toml", "nor/x/p.toml")).err
+
+
+def test_the_file_of_an_architecture_is_a_parameter_and_its_content_counts(command_line):
+    specs = ["strategy:archon;file=a.toml", "strategy:archon;file=b.toml"]
+    for name in ("a.toml", "b.toml"):
+        Path(name).write_text('[[layer]]\nkind = "generate"\nn = 2\n')
+    assert [policy_label(spec) for spec in specs] == specs
+    before = [method.stem for method in methods_of(specs)]
+    Path("b.toml").write_text('[[layer]]\nkind = "generate"\nn = 3\n')
+    after = [method.stem for method in methods_of(specs)]
+    assert before[0] == after[0] and len({*before, *after}) == 3, "results of other layers are another method's"
+    solve = ("solve", "--tasks", "t.jsonl", "--model", "scripted:s.json", "--memory", "none", "--policy", specs[0])
+    write_tasks("t.jsonl", 1)
+    Path("s.json").write_text('{"rules": {"": "It is so.\\nAnswer: 480"}}')
+    assert command_line(*solve, "--out", "o.jsonl").code == 0
+    assert command_line(*solve, "--out", "o.jsonl", "--resume").code == 0
+    Path("a.toml").write_text('[[layer]]\nkind = "generate"\nn = 3\n')
+    said = command_line(*solve, "--out", "o.jsonl", "--resume")
+    assert said.code == 2 and "was made with policy file" in said.err

@@ -7,7 +7,7 @@ import pytest
 from pilotage.agent.banks.scorers import RemoteScorer
 from pilotage.agent.errors import BadScores, ScorerUnavailable, StepRefused, UsageError
 from pilotage.agent.models import RetryPolicy
-from pilotage.agent.models.reward import KEY, Pooling
+from pilotage.agent.models.reward import KEY, Pooling, RewardModel
 from tests.agent.models.conftest import Endpoint, send
 from tests.agent.scorers.places import step_of
 
@@ -38,7 +38,7 @@ def address(endpoint, path="/score"):
 
 
 async def ask(endpoint, path="/score", **options):
-    scorer = RemoteScorer(address(endpoint, path), retry=QUICK, **options)
+    scorer = RemoteScorer(RewardModel(address(endpoint, path), retry=QUICK, **options))
     try:
         return await scorer.score(step_of())
     finally:
@@ -112,7 +112,7 @@ async def test_what_one_step_meets_is_told_from_what_all_would_meet(endpoint, st
 
 
 async def test_nobody_there_is_one_sentence():
-    scorer = RemoteScorer("http://127.0.0.1:9/score", retry=RetryPolicy(retries=0))
+    scorer = RemoteScorer(RewardModel("http://127.0.0.1:9/score", retry=RetryPolicy(retries=0)))
     with pytest.raises(ScorerUnavailable, match="what was scored is kept"):
         await scorer.score(step_of())
     await scorer.aclose()
@@ -144,14 +144,16 @@ async def test_nonsense_is_never_taken_for_a_score(endpoint, path, content, said
 @pytest.mark.parametrize("url", ["prm", "ftp://host/score", "http://", "http:///score"])
 def test_an_address_that_is_none_is_refused(url):
     with pytest.raises(UsageError, match="is no address of a step scorer"):
-        RemoteScorer(url)
+        RemoteScorer(RewardModel(url))
 
 
 def test_a_named_model_is_the_same_scorer_wherever_it_is_served():
-    one, other = (RemoteScorer(f"http://{host}/pooling", model="prm") for host in ("a:1", "b:2"))
+    one, other = (RemoteScorer(RewardModel(f"http://{host}/pooling", model="prm")) for host in ("a:1", "b:2"))
     assert one.identity == other.identity and one.name == "remote-prm"
-    assert RemoteScorer("http://a:1/pooling", model="prm", pooling=Pooling(good=0)).identity != one.identity
-    assert RemoteScorer("http://a:1/s").identity != RemoteScorer("http://b:2/s").identity
+    assert (
+        RemoteScorer(RewardModel("http://a:1/pooling", model="prm", pooling=Pooling(good=0))).identity != one.identity
+    )
+    assert RemoteScorer(RewardModel("http://a:1/s")).identity != RemoteScorer(RewardModel("http://b:2/s")).identity
 
 
 async def test_a_reply_that_never_ends_is_left(endpoint):

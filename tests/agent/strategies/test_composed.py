@@ -128,6 +128,15 @@ def test_where_a_layer_prefers_nothing_the_solution_is_drawn(archon, layer, repl
     assert all(taken.count(answer) > 2 for answer in "abc")
 
 
+def test_no_combination_is_the_answer_because_it_was_drawn_first(archon):
+    layers, taken = archon('kind = "generate"\nn = 1', 'kind = "fuse"\nn = 3'), []
+    for number in range(30):
+        says = iter(["Answer: drawn", "Answer: a", "Answer: b", "Answer: c"])
+        step, _ = run(layers, ScriptedChatModel(lambda messages, says=says: next(says)), number)
+        taken.append(step.candidate)
+    assert all(taken.count(answer) > 2 for answer in "abc")
+
+
 def test_a_remark_on_a_number_that_goes_on_and_on_is_none(archon):
     layers = archon('kind = "generate"\nn = 2', 'kind = "critique"', 'kind = "rank"')
     draws = iter(["Answer: a", "Answer: b", f"[1] Good.\n[{'9' * 5000}] Bad.", "[1] > [2]"])

@@ -55,6 +55,8 @@ def test_it_chooses_and_every_call_of_it_is_charged(endpoint):
     assert kit.usage.llm_calls == model.counted.llm_calls + 3 == kit.meter.spent.llm_calls
     assert kit.usage.prompt_tokens == model.counted.prompt_tokens + 3 * 20
     assert strategy.least_calls == 6
+    reward = kit.usage.others[f"remote:{address(endpoint)}"]
+    assert (reward.prompt_tokens, reward.llm_calls) == (3 * 20, 3)
 
 
 def test_it_scores_unfinished_paths_by_their_newest_step(endpoint):
