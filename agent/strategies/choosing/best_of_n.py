@@ -20,6 +20,7 @@ class BestOfN(ScoredDraws):
 
     It helps as much as the scorer knows: where a draw is right with probability .3 and right ones score one standard
     deviation higher, the best of 4 is right with .52 and of 16 with .70; where the scorer is blind, with .3 for any n.
+    Scores that hardly differ leave it to the votes.
     """
 
     name = "best-of-n"
