@@ -4,11 +4,12 @@ import pytest
 
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
-from pilotage.agent.models import ScriptedChatModel, ScriptedReply, StochasticChatModel
+from pilotage.agent.models import ScriptedChatModel, ScriptedReply
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.state import Abilities
 from pilotage.agent.strategies.choosing.best_of_n import BestOfN
 from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
+from pilotage.agent.strategies.known.readers import content, criticising, knows, shown_the_best
 from pilotage.agent.strategies.refining.critique_revise import CritiqueRevise
 from pilotage.agent.strategies.refining.iad import IterativeAgentDecoding
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
@@ -16,28 +17,6 @@ from tests.agent.strategies.skilled import RIGHT, WRONG, accuracy, answer, near,
 
 TASKS = 150
 BOTH = pytest.mark.parametrize("kind", [SelfRefine, CritiqueRevise])
-
-
-def criticising(p, critic, silent=0.0):
-    """Solves with skill p; as a critic it says what `critic` makes of whether the last solution is right."""
-
-    def reply(messages, chance):
-        asked = messages[-1].text
-        if "Look for mistakes" not in asked:
-            said = RIGHT if chance.random() < p else WRONG
-            return "I cannot say." if chance.random() < silent else answer(said)
-        read = asked if "<solution>" in asked else messages[-2].text
-        return critic(f"Answer: {RIGHT}" in read)
-
-    return StochasticChatModel(reply)
-
-
-def content(right):
-    return "OK."
-
-
-def knows(right):
-    return "OK" if right else "The answer is the other one."
 
 
 def grumbles(right):
@@ -110,19 +89,9 @@ def test_another_model_may_be_the_critic():
 # Iterative agent decoding
 
 
-def seen(p, with_feedback):
-    """Right with skill p, and with another where a solution is shown; likelier where right."""
-
-    def reply(messages, chance):
-        right = chance.random() < (with_feedback if "best so far" in messages[-1].text else p)
-        return answer(RIGHT if right else WRONG, -0.1 if right else -0.2)
-
-    return StochasticChatModel(reply)
-
-
 @pytest.mark.parametrize(("n", "rounds"), [(3, 2), (2, 4)])
 def test_a_model_that_ignores_feedback_is_best_of_all_draws(n, rounds):
-    deaf = seen(0.2, 0.2)
+    deaf = shown_the_best(0.2, 0.2)
     expected = 1 - 0.8 ** (n * rounds)
     assert near(accuracy(IterativeAgentDecoding(n=n, rounds=rounds), deaf, TASKS), expected, TASKS)
     assert near(accuracy(BestOfN(n=n * rounds), deaf, TASKS), expected, TASKS)
@@ -130,8 +99,8 @@ def test_a_model_that_ignores_feedback_is_best_of_all_draws(n, rounds):
 
 
 def test_a_model_that_heeds_feedback_gains_and_one_that_is_misled_keeps_the_best():
-    assert near(accuracy(IterativeAgentDecoding(n=2), seen(0.3, 0.8), TASKS), 1 - 0.7**2 * 0.2**2, TASKS)
-    assert near(accuracy(IterativeAgentDecoding(n=2), seen(0.3, 0.0), TASKS), 1 - 0.7**2, TASKS)
+    assert near(accuracy(IterativeAgentDecoding(n=2), shown_the_best(0.3, 0.8), TASKS), 1 - 0.7**2 * 0.2**2, TASKS)
+    assert near(accuracy(IterativeAgentDecoding(n=2), shown_the_best(0.3, 0.0), TASKS), 1 - 0.7**2, TASKS)
 
 
 def test_a_round_reads_the_best_of_all_earlier_ones_and_its_score():
