@@ -11,6 +11,7 @@ from pilotage.agent.answers import extract
 from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import Answer
 from pilotage.agent.blocks.base import Block, CutShort
+from pilotage.agent.blocks.steps import MAX_TOKENS
 from pilotage.agent.errors import BudgetExceeded
 from pilotage.agent.kit import Kit
 from pilotage.agent.peers.gateway import MODEL, Gateway
@@ -18,7 +19,7 @@ from pilotage.agent.peers.toolkit import Peer
 from pilotage.agent.peers.worker import DRIVER, PeerFailed, Worker
 from pilotage.agent.prompting import conversation
 from pilotage.agent.state import State
-from pilotage.agent.strategies.drawing import MAX_TOKENS, asked_for
+from pilotage.agent.strategies.drawing import asked_for
 from pilotage.agent.trace import Evidence, Step
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.spaces import ActionMask, Observation
@@ -147,7 +148,7 @@ class Peers:
         Raises:
             PeerFailed: it came to none.
         """
-        idle = self._idle.setdefault(peer.label, [])
+        idle = self._idle.setdefault(peer.toolkit.name, [])
         worker = idle.pop() if idle else Worker(self.command(peer), peer.toolkit.name)
         reusable = False
         try:

@@ -77,6 +77,11 @@ def its_hub():
 def optillm():
     """A run by optillm 0.4: its proxy, asked as an application would, with the approach in the model's name."""
     from optillm import server
+    from optillm.cepo.cepo import init_cepo_config
+
+    sys.argv[1:] = []
+    server.server_config.update(vars(server.parse_args()))  # as its command sets out: the model's name has the approach
+    server.cepo_config = init_cepo_config(server.server_config)
 
     def solve(url, key, model, system, prompt, max_tokens, method, settings):
         os.environ["OPENAI_API_KEY"] = key

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from pilotage.agent.errors import BadReply, BudgetExceeded, MissingExtra, ModelUnavailable
+from pilotage.agent.blocks.steps import MAX_TOKENS
+from pilotage.agent.errors import BadReply, BudgetExceeded, MissingExtra, ModelUnavailable, PilotageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import Reply
-from pilotage.agent.strategies.drawing import MAX_TOKENS
 from pilotage.agent.strategies.together import given_up
 
 if TYPE_CHECKING:
@@ -35,8 +35,12 @@ MOST_BYTES = 2**22
 """Of a request."""
 MOST_AT_ONCE = 256
 """Connections; further ones are refused."""
-VLLM_ONLY = ("extra_body", "add_generation_prompt", "continue_final_message", "include_stop_str_in_output")
-"""Fields that its_hub sends to every endpoint but OpenAI's: a last message of the assistant is gone on with anyway."""
+LEFT_OUT = (
+    *("extra_body", "add_generation_prompt", "continue_final_message", "include_stop_str_in_output"),
+    *("top_p", "presence_penalty", "frequency_penalty", "reasoning", "reasoning_effort"),
+)
+"""Fields that say nothing here: vLLM's, since a last message of the assistant is gone on with anyway; and those that
+change how the model samples, which is by temperature alone for all methods."""
 KEY = "sk-"
 """What a key begins with: optillm passes on no other."""
 
@@ -46,7 +50,7 @@ class Account:
 
     Attributes:
         limit: of the budget, that refused a call.
-        failure: of the model, that every other call would meet too.
+        failure: that is the run's own, whatever the peer makes of it: nobody answers, say.
     """
 
     def __init__(self, kit: Kit) -> None:
@@ -56,7 +60,7 @@ class Account:
         self._under_way = 0
         self._one_ended = asyncio.Condition()
         self.limit: BudgetExceeded | None = None
-        self.failure: ModelUnavailable | None = None
+        self.failure: PilotageError | None = None
 
     async def complete(self, request: ChatRequest) -> list[Reply]:
         """Replies, as many as are asked for, or as the budget has room for.
@@ -65,7 +69,7 @@ class Account:
 
         Raises:
             BudgetExceeded: the run's budget has no room for one, and nothing is under way that may leave some.
-            ModelError: the model gave no usable reply.
+            PilotageError: the model gave no usable reply.
         """
         options = request.options
         asked = {"messages": request.messages, "temperature": options.temperature, "stop": options.stop}
@@ -103,8 +107,9 @@ class Account:
                 if self._under_way == 1 or limit.limit == "max_seconds":
                     self.limit = limit
                     raise
-            except ModelUnavailable as failure:
-                self.failure = failure
+            except PilotageError as failure:
+                if isinstance(failure, ModelUnavailable) or not isinstance(failure, BadReply):
+                    self.failure = failure
                 raise
             finally:
                 self._under_way -= 1
@@ -154,7 +159,7 @@ class Gateway:
         self.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}/v1"
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", limit_concurrency=MOST_AT_ONCE)
         self._server = uvicorn.Server(config)
-        self._server.capture_signals = nullcontext  # type: ignore[method-assign]  # they are the comparison's own
+        self._server.capture_signals = nullcontext  # type: ignore[assignment,method-assign]  # they are the comparison's own
         self._serving = asyncio.create_task(self._server.serve(sockets))
         return self
 
@@ -173,18 +178,15 @@ class Gateway:
                 raise ApiError(401, "this key opens no run")
             body = await read_body(request, MOST_BYTES)
             if isinstance(body, dict):
-                body = {name: value for name, value in body.items() if name not in VLLM_ONLY}
+                body = {name: value for name, value in body.items() if name not in LEFT_OUT}
             asked = chat_request(body)
-            if asked.stream or asked.options.tools is not None or asked.options.more.keys() - {"response_format"}:
-                more = ", ".join(sorted(asked.options.more.keys() - {"response_format"})) or "a stream or tools"
-                raise ApiError(400, f"a peer may not ask for {more}: methods are compared on the same model")
+            if asked.stream or asked.options.tools is not None:
+                raise ApiError(400, "a peer is given no stream and no tools")
             return _response(asked.model, await account.complete(asked))
         except BudgetExceeded as limit:
             return error_response(ApiError(400, str(limit), code="budget_used_up"))  # which no client tries again
-        except ModelUnavailable as failure:
-            return error_response(ApiError(400, str(failure), code="model_unavailable"))
-        except BadReply as bad:
-            return error_response(ApiError(422, str(bad), code="unusable_reply"))
+        except PilotageError as error:
+            return error_response(ApiError(422, str(error), code="unusable_reply"))
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -43,6 +44,11 @@ class Toolkit:
     parameters: Mapping[str, int | float | str]
     install: tuple[tuple[str, ...], ...]
 
+    def commands(self, home: Path) -> str:
+        """What makes its environment in a folder."""
+        installs = [shlex.join([str(home / "bin" / "pip"), "install", *given]) for given in self.install]
+        return " && ".join([shlex.join(["python3", "-m", "venv", str(home)]), *installs])
+
     def python(self, folder: Path | None) -> Path:
         """Its own Python, in its environment under a folder (by default `peers` in the user's data folder).
 
@@ -52,9 +58,10 @@ class Toolkit:
         home = (data_dir() / "peers" if folder is None else expanded(folder)) / self.name
         python = home / "bin" / "python"
         if not python.exists():
-            installs = [shlex.join([str(home / "bin" / "pip"), "install", *given]) for given in self.install]
-            commands = " && ".join([shlex.join(["python3", "-m", "venv", str(home)]), *installs])
-            raise UsageError(f"{self.name} has no environment at {home}: make it with  {commands}  or name its --peers")
+            raise UsageError(
+                f"{self.name} has no environment at {home}: make it by `{self.commands(home)}`, or give the folder "
+                "that has it by --peers"
+            )
         return python
 
 
@@ -150,3 +157,7 @@ def _unknown(where: str, what: str, given: str, known: Any) -> str:
     near = get_close_matches(given, known, n=1, cutoff=0.5)
     meant = f" (did you mean {near[0]}?)" if near else ""
     return f"{where!r:.120} names no {what} of a peer{meant}: there are {', '.join(known)}"
+
+
+if __name__ == "__main__":  # for `make test-peers`: the commands that make an environment
+    print(TOOLKITS[sys.argv[1]].commands(Path(sys.argv[2]) / sys.argv[1]))

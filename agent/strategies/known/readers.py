@@ -136,9 +136,14 @@ def shown_the_best(p: float, with_feedback: float) -> StochasticChatModel:
     return StochasticChatModel(reply)
 
 
+def as_shown(shown: list[tuple[str, str]], chance: Random) -> list[str]:
+    """A ranking by who names the places in their order."""
+    return [number for number, _ in shown]
+
+
 def team(
     p: float,
-    ranks: Callable[[list[tuple[str, str]], Random], Sequence[str]] = lambda shown, chance: [n for n, _ in shown],
+    ranks: Callable[[list[tuple[str, str]], Random], Sequence[str]] = as_shown,
     yes: Callable[[str, Random], float] = lambda solution, chance: 0.5,
 ) -> StochasticChatModel:
     """Draws with skill p; ranks as is said; says yes to a solution with a probability; combines by copying."""
