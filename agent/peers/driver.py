@@ -36,7 +36,8 @@ def its_hub():
 
         async def ascore(self, prompt_or_messages, steps):
             asked = ChatMessage(role="user", content=prompt_or_messages)
-            scores = [await self._judge.ascore([asked, ChatMessage(role="assistant", content=text)]) for text in steps]
+            said = [[asked, ChatMessage(role="assistant", content=text)] for text in steps]
+            scores = await self._judge.ascore(said)
             return [min(1.0, max(0.0, score / 10)) for score in scores]
 
         def score(self, prompt_or_messages, steps):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from pilotage.agent.models import ModelClient
@@ -32,7 +32,6 @@ class Row:
         figure: what is measured, where it is not the share of right answers.
         cost: how many times fewer tasks it gets, since each takes that much longer.
         relation: whether theory gives the mean, or the most that it may be.
-        peers: toolkits that have the method, by name: how `peer:` writes it, and the same scripted model.
     """
 
     strategy: str
@@ -42,7 +41,6 @@ class Row:
     figure: str = "right"
     cost: float = 1
     relation: Literal["=", "<="] = "="
-    peers: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
-"""Peers as methods of a comparison: counted, bounded and ended, whatever they do; refused in a sentence before a call."""
+"""Peers as methods of a comparison: counted, bounded and ended, whatever they do; refused before a call."""
 
 import asyncio
 import json
 import os
 import re
-import shutil
 import sys
 import urllib.error
 import urllib.request
@@ -135,7 +134,7 @@ def test_one_that_hangs_is_ended_with_all_that_it_has_started(environments):
 def test_a_model_that_nobody_answers_for_ends_the_comparison_whatever_the_peer_says(environments):
     down = ScriptedChatModel(lambda messages: Fault(status=401))
     with pytest.raises(ModelError, match="401"):
-        solved(environments, asked("hostilely right or wrong", "right or wrong")[1:], down)
+        solved(environments, asked("right or wrong"), down)
 
 
 def test_its_text_is_read_as_everybodys_and_is_printable(bench, environments):
@@ -211,7 +210,6 @@ def test_without_its_environment_the_commands_that_make_it_are_told(bench, tmp_p
     assert (
         f"python3 -m venv {home} && {home}/bin/pip install --no-deps optillm==0.4.0 && {home}/bin/pip install" in told
     )
-    shutil.rmtree("o", ignore_errors=True)
 
 
 REAL = os.environ.get("PILOTAGE_PEERS", "")
