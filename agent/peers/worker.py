@@ -39,7 +39,7 @@ class Worker:
 
     def __init__(self, command: tuple[str, ...], name: str) -> None:
         self._command, self._name = command, name
-        self._mark = secrets.token_hex(16)
+        self._mark = f"{os.getpid()}-{secrets.token_hex(16)}"
         self._home = tempfile.TemporaryDirectory(prefix="pilotage-peer-", ignore_cleanup_errors=True)
         self._last_words = b""
         self._process: asyncio.subprocess.Process | None = None

@@ -1,6 +1,6 @@
 """Strategies whose calls read each other: judges, critics, verifiers, mergers; and those of several kinds of calls."""
 
-import tempfile
+from math import log, pi
 from pathlib import Path
 from random import Random
 
@@ -54,13 +54,6 @@ def perfect(right, chance) -> str:
     return "yes" if right else "no"
 
 
-def ranking_layers() -> str:
-    """A file of Archon's layers: four drawn, and ranked."""
-    folder = Path(tempfile.mkdtemp(prefix="known-answers-"))
-    (folder / "layers.toml").write_text('[[layer]]\nkind = "generate"\nn = 4\n[[layer]]\nkind = "rank"\n')
-    return f"archon;file={folder / 'layers.toml'}"
-
-
 def pulls(number: int, rounds: int = 600, chances=(0.7, 0.4)) -> float:
     """Pulls of the worse of two arms by the rule of `plangen`."""
     arms, chance = [Arm(strategy_named("strategy:self-consistency"), []) for _ in chances], Random(number)
@@ -75,10 +68,8 @@ async def worse_arm(number: int) -> float:
 
 
 def rows() -> list[Row]:
-    from math import log, pi
-
     few = some(0.3, 4)
-    layers = ranking_layers()
+    layers = f"archon;file={Path(__file__).with_name('layers.toml')}"
     alone = "best-of-n,n=1,scorer=agreement"
     return [
         Row(

@@ -62,12 +62,15 @@ def solved(environments, tasks, model, method=VOTE, **budget):
 
 
 def alive():
-    """Processes of any worker."""
+    """Processes of any worker of ours."""
     found = []
     for pid in filter(str.isdecimal, os.listdir("/proc")):
         with suppress(OSError):
             environment = Path(f"/proc/{pid}/environ").read_bytes()
-            if f"{MARK}=".encode() in environment and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]:
+            if (
+                f"{MARK}={os.getpid()}-".encode() in environment
+                and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
+            ):
                 found.append(pid)
     return found
 
