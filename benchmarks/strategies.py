@@ -69,11 +69,13 @@ def peers_table(measured: list[dict[str, Measured]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-async def measure_peers(folder: Path, tasks: int) -> list[dict[str, Measured]]:
+async def measure_peers(folder: Path, tasks: int, only: list[str]) -> list[dict[str, Measured]]:
     """Measures ours and the others on each known answer that they have a method for."""
     measured = []
     async with peers.toolkits(folder) as running:
         for one in peers.compared():
+            if only and one.row.strategy not in only:
+                continue
             figures = {"pilotage": await measure(one.row, tasks)}
             for method in one.peers:
                 figures[method.partition(":")[2].partition("/")[0]] = await peers.measure_peer(
@@ -106,19 +108,19 @@ def main() -> None:
     options = parser.parse_args()
     if options.tasks < 1:
         parser.error(f"--tasks {options.tasks}: give 1 or more")
+    rows = all_rows()
+    names = list(dict.fromkeys(row.strategy for row in rows))
+    if unknown := sorted(set(options.only or ()) - set(names)):
+        parser.error(f"--only {unknown[0]}: no such strategy is measured; there are {', '.join(names)}")
     if options.peers:
         try:
-            compared = asyncio.run(measure_peers(options.peers, options.tasks))
+            compared = asyncio.run(measure_peers(options.peers, options.tasks, options.only or []))
         except UsageError as error:
             parser.error(str(error))
         rows = [{name: one.as_dict() for name, one in row.items()} for row in compared]
         figures = {"tasks": options.tasks, "rows": rows}
         print(json.dumps(figures, indent=1, ensure_ascii=False) if options.json else peers_table(compared))
         return
-    rows = all_rows()
-    names = list(dict.fromkeys(row.strategy for row in rows))
-    if unknown := sorted(set(options.only or ()) - set(names)):
-        parser.error(f"--only {unknown[0]}: no such strategy is measured; there are {', '.join(names)}")
     rows = [row for row in rows if not options.only or row.strategy in options.only]
     measured = asyncio.run(measure_all(rows, options.tasks))
     figures = {"tasks": options.tasks, "rows": [row.as_dict() for row in measured]}

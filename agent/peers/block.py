@@ -17,7 +17,7 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.peers.gateway import MODEL, Gateway
 from pilotage.agent.peers.toolkit import Peer
 from pilotage.agent.peers.worker import DRIVER, PeerFailed, Worker
-from pilotage.agent.prompting import conversation
+from pilotage.agent.prompting import content_fingerprint, conversation
 from pilotage.agent.state import State
 from pilotage.agent.strategies.drawing import asked_for
 from pilotage.agent.trace import Evidence, Step
@@ -56,6 +56,7 @@ class PeerBlock(Block):
             "max_tokens": max(MAX_TOKENS, kit.meter.budget.reply_tokens),
             "method": self.peer.method,
             "settings": self.peer.settings,
+            "seed": f"{kit.seed}/{content_fingerprint(state.task)}",
         }
         async with self._peers.gateway.account(kit) as (key, account):
             try:

@@ -9,6 +9,7 @@ error.
 
 import json
 import os
+import random
 import sys
 from importlib.metadata import version
 
@@ -120,7 +121,11 @@ def main():
     tell(ready=version(toolkit))
     for line in asked:
         try:
-            tell(text=str(solve(**json.loads(line)) or "")[:MOST])
+            run = json.loads(line)
+            random.seed(run.pop("seed"))  # its_hub draws by these two
+            if (numpy := sys.modules.get("numpy")) is not None:
+                numpy.random.seed(random.getrandbits(32))
+            tell(text=str(solve(**run) or "")[:MOST])
         except Exception as error:
             tell(error=f"{type(error).__name__}: {error}"[:2000])
 

@@ -119,17 +119,20 @@ def compared() -> list[Compared]:
         sample = of_step(spec, model, lambda step, kit: step.candidate == wanted, scores)
         return Row(strategy, setting, theory, sample, "right" if wanted == RIGHT else f"answers {wanted}")
 
-    vote, sure, steps = skilled(0.6), marked(0.3, sees), two_steps(0.3)
+    sure, steps = marked(0.3, sees), two_steps(0.3)
     blind, seeing, odds = merging(0.3, lambda read: read[0]), merging(0.3, any), four_to_one()
 
     def known(path):
         return 0.8 if path[-1] == "Answer: A" else 0.5
 
     return [
-        Compared(
-            row("self-consistency", "5 draws, p=0.6", majority(0.6, 5), "self-consistency;n=5", vote),
-            vote,
-            ("peer:its_hub/self-consistency;budget=5", "peer:optillm/self_consistency"),
+        *(
+            Compared(
+                row("self-consistency", f"5 draws, p={p}", majority(p, 5), "self-consistency;n=5", skilled(p)),
+                skilled(p),
+                ("peer:its_hub/self-consistency;budget=5", "peer:optillm/self_consistency"),
+            )
+            for p in (0.6, 0.8)
         ),
         Compared(
             row(
