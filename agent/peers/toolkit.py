@@ -55,7 +55,7 @@ class Toolkit:
         Raises:
             UsageError: there is none; it says how to make it.
         """
-        home = (data_dir() / "peers" if folder is None else expanded(folder)) / self.name
+        home = (data_dir() / "peers" if folder is None else expanded(folder)).absolute() / self.name
         python = home / "bin" / "python"
         if not python.exists():
             raise UsageError(

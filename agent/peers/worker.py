@@ -42,6 +42,7 @@ class Worker:
         self._mark = f"{os.getpid()}-{secrets.token_hex(16)}"
         self._home = tempfile.TemporaryDirectory(prefix="pilotage-peer-", ignore_cleanup_errors=True)
         self._last_words = b""
+        self._closed = False
         self._process: asyncio.subprocess.Process | None = None
         self.version = ""
 
@@ -66,16 +67,19 @@ class Worker:
     async def _start(self) -> None:
         # No variable of ours goes on: they hold keys, and addresses of proxies.
         environment = {"PATH": os.defpath, "HOME": self._home.name, "TMPDIR": self._home.name, MARK: self._mark}
-        self._process = await asyncio.create_subprocess_exec(
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=self._home.name,
-            env=environment,
-            start_new_session=True,
-            limit=LONGEST_LINE,
-        )
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                *self._command,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+                cwd=self._home.name,
+                env=environment,
+                start_new_session=True,
+                limit=LONGEST_LINE,
+            )
+        except OSError as error:
+            raise PeerFailed(f"{self._name} did not start: {error.strerror or error}") from error
         self._listening = asyncio.create_task(self._listen())
         said = await self._exchange(b"")
         if "ready" not in said:
@@ -109,8 +113,9 @@ class Worker:
             self._last_words = (self._last_words + piece)[-LAST_WORDS:]
 
     async def close(self) -> None:
-        """Ends the process and all that it has started."""
-        if self._process is not None:
+        """Ends the process and all that it has started; once, since its number may be another's then."""
+        if self._process is not None and not self._closed:
+            self._closed = True
             end_marked(self._mark, self._process.pid)
             await self._process.wait()
             self._listening.cancel()

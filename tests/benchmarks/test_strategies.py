@@ -107,7 +107,7 @@ def test_the_command_measures_what_it_is_asked_for_and_repeats_itself(command):
     [
         (("--only", "narative"), "no such strategy is measured"),
         (("--tasks", "0"), "give 1 or more"),
-        (("--peers", "nowhere"), "make it by `python3 -m venv nowhere/its_hub"),
+        (("--peers", "nowhere"), "nowhere/its_hub: make it by `python3 -m venv /"),
     ],
 )
 def test_what_cannot_be_measured_is_refused(command, arguments, why):

@@ -81,7 +81,7 @@ pytestmark = needs_proc
 
 def test_a_peer_is_a_row_as_any_other_and_draws_what_our_own_vote_draws(bench, environments):
     own = "strategy:self-consistency;n=5"
-    code, out, err = bench("--peers", str(environments), "--json", methods=[own, VOTE])
+    code, out, err = bench("--peers", os.path.relpath(environments), "--json", methods=[own, VOTE])
     assert code == 0, err
     ours, theirs = json.loads(out)["methods"]
     assert theirs.pop("name") == VOTE and ours.pop("name") == own
@@ -125,6 +125,12 @@ def test_one_that_fails_is_a_failed_run_and_the_next_one_is_done(environments, p
     failed, next_ = solved(environments, asked(prompt, "right or wrong"), skilled(1.0))
     assert failed.answer is None and failed.score == 0 and why in failed.error
     assert (next_.answer, next_.error) == ("right", None)
+
+
+def test_an_environment_that_cannot_be_started_is_a_failed_run(environments):
+    (environments / "its_hub" / "bin" / "python").chmod(0o644)
+    (run,) = solved(environments, asked("right or wrong"), skilled(1.0))
+    assert run.answer is None and "its_hub did not start" in run.error
 
 
 def test_one_that_hangs_is_ended_with_all_that_it_has_started(environments):
