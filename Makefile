@@ -15,7 +15,7 @@ PROGRESS = found=0; while IFS= read -r line; do case "$$line" in \
   "Installing collected"*) set -f; set -- $$line; echo "  all found; installing $$(($$\# - 3)) packages that are not in .venv yet" ;; \
   esac; done
 
-.PHONY: setup demo format check test test-browser test-clients docs clean
+.PHONY: setup demo format check test test-browser test-clients test-peers docs clean
 
 setup: $(STAMP)
 
@@ -66,6 +66,15 @@ test-clients: $(STAMP) $(CLIENTS:%=.venv-clients/%/.stamp)
 	@npm install --prefix tests/clients --no-package-lock --no-audit --no-fund
 	@PILOTAGE_CLIENTS=1 $(BIN)/python -m pytest tests/clients
 
+# Other toolkits as methods of `pilotage bench`, each in the environment that the command itself asks for.
+PEERS := $(abspath .venv-peers)
+test-peers: $(STAMP)
+	@for name in its_hub optillm; do \
+	  test -e $(PEERS)/$$name/.stamp || { echo "installing $$name into .venv-peers" && rm -rf $(PEERS)/$$name && \
+	    sh -c "`$(BIN)/python -m pilotage.agent.peers.toolkit $$name $(PEERS)`" && touch $(PEERS)/$$name/.stamp; } || exit 1; \
+	done
+	@PILOTAGE_PEERS=$(PEERS) $(BIN)/python -m pytest tests/agent/bench/test_peers.py
+
 # Chromium comes from the system's packages (Debian: `apt-get install chromium`).
 test-browser: $(STAMP)
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[browser]'
@@ -75,4 +84,4 @@ docs: $(STAMP)
 	@$(BIN)/zensical build --strict
 
 clean:
-	rm -rf .venv .venv-clients tests/clients/node_modules site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-clients .venv-peers tests/clients/node_modules site dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

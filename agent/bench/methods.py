@@ -12,6 +12,7 @@ from typing import Self
 
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
+from pilotage.agent.peers.toolkit import Peer, is_peer
 from pilotage.agent.routing.policies import Navigator, policy_file, policy_label
 from pilotage.agent.strategies import PREFIX, strategy_named
 from pilotage.agent.strategies.method import require_room
@@ -31,7 +32,7 @@ class Method:
     """One method of a comparison.
 
     Attributes:
-        policy: as `pilotage solve --policy` takes it.
+        policy: as `pilotage solve --policy` takes it; or a method of another toolkit, `peer:TOOLKIT/METHOD`.
         effort: low, medium or high, or a number; None for the policy's own.
         folders: how many of the folders that a policy file lies in its label tells, so that no two have one.
     """
@@ -42,14 +43,16 @@ class Method:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """A method from `POLICY` or `POLICY@EFFORT`; of a strategy, parameters that are the default are left out.
+        """A method from `POLICY` or `POLICY@EFFORT`; of a strategy or a peer, what is the default is left out.
 
         Raises:
-            UsageError: it is written as none, or a strategy is unknown or has an unfit parameter.
+            UsageError: it is written as none, or a strategy or a peer is unknown or has an unfit parameter.
         """
         written = text.strip()
         if written.startswith(PREFIX):
             return cls(strategy_named(written).spec)
+        if is_peer(written):
+            return cls(Peer.parse(written).label)
         match = WRITTEN.fullmatch(written)
         if match is None or not match.group(1):
             raise UsageError(f"{text!r:.80} is no method: write a policy of `pilotage solve`, or POLICY@EFFORT")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.settings import Settings
 from pilotage.common.paths import data_dir, expanded
@@ -59,12 +59,12 @@ def assemble(
 
 
 def agent_of(
-    settings: Settings, model: ModelClient, store: ConceptStore | None, checkpoints: Path | None = None
+    settings: Settings, model: ModelClient, store: ConceptStore | None, checkpoints: Path | None = None, **others: Any
 ) -> ReasoningAgent:
-    """An agent over a model and a memory that are there already."""
+    """An agent over a model and a memory that are there already; `others` take the place of what the settings say."""
     from pilotage.agent.runner import ReasoningAgent
 
-    chosen = {name: getattr(settings, name) for name in OF_AGENT}
+    chosen = {name: getattr(settings, name) for name in OF_AGENT} | others
     keep = settings.keep_checkpoints
     second = None if settings.escalate_to is None else _model(settings, settings.escalate_to, model.cache)
     return ReasoningAgent(

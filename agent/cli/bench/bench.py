@@ -111,7 +111,8 @@ def bench(
     methods: list[str] | None = typer.Option(
         None,
         metavar="M...",
-        help="Policies of `solve`: default, default@high, fixed:program,answer, 'strategy:self-consistency;n=5', ... "
+        help="Policies of `solve`: default, default@high, fixed:program,answer, 'strategy:self-consistency;n=5', ...; "
+        "or those of other toolkits: peer:optillm/moa, 'peer:its_hub/self-consistency;budget=8'. "
         "The first is what the others are compared with.",
     ),
     preset: str | None = typer.Option(
@@ -121,6 +122,7 @@ def bench(
     batch: TaskOptions,
     run: RunOptions,
     figures: FigureOptions,
+    peers: Path | None = expert(None, help="Folder of the environments of peers. (default: peers in the data folder)"),
     inspect: Path | None = expert(None, help="Folder for a log of Inspect AI of each method's runs."),
 ) -> Output:
     """Compare methods on the same tasks, with the same model and budget: accuracy, cost, and what is chance."""
@@ -140,9 +142,9 @@ def bench(
     with ExitStack() as stack:
         place = batch.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotage-bench-")))
         sitting = opened(
-            stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields),
-            limit=batch.limit, repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample,
-            kept=batch.out is not None, may_lack=of_preset,
+            stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields), limit=batch.limit,
+            repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample, kept=batch.out is not None,
+            may_lack=of_preset, peers=peers,
         )  # fmt: skip
         sitting.solve(console)
         outcomes = outcomes_of(sitting.lanes, sitting.assigned)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ from pilotage.agent.cli.assembly import agent_of, model_of
 from pilotage.agent.cli.solve.batch import conditions_of
 from pilotage.agent.cli.terminal import interruptible, plain, progress
 from pilotage.agent.errors import ModelUnavailable, Unable, UsageError
+from pilotage.agent.peers.block import Peers
+from pilotage.agent.peers.toolkit import Peer, is_peer
 from pilotage.agent.settings import Settings
 from pilotage.agent.tasks.grading import grader_for
 
@@ -41,6 +43,7 @@ class Sitting:
         lanes: the methods under the seeds of their repeats.
         kept: whether the results outlive the command.
         left_out: how many entries of the sources were none, or cannot be graded.
+        peers: what runs of other toolkits share; None where there is none.
     """
 
     settings: Settings
@@ -49,6 +52,7 @@ class Sitting:
     lanes: tuple[Lane, ...]
     kept: Path | None
     left_out: int
+    peers: Peers | None = None
 
     def solve(self, console: Screen) -> None:
         """Solves what is missing, with progress; where it is stopped the error says what is kept and how to go on."""
@@ -58,7 +62,10 @@ class Sitting:
             sandbox = self.lanes[0].agent.components.sandbox
             if regraded := await tidied(self.lanes, tasks, sandbox):
                 console.print(f"{len(regraded)} tasks are graded otherwise than before: their answers have changed")
-            with told(console, self.lanes, len(tasks)) as (on_run, on_pair):
+            async with AsyncExitStack() as opening:
+                if self.peers is not None:
+                    await opening.enter_async_context(self.peers)
+                on_run, on_pair = opening.enter_context(told(console, self.lanes, len(tasks)))
                 await solve_by_all(
                     self.lanes, tasks, concurrency=self.settings.concurrency, on_run=on_run, on_pair=on_pair
                 )
@@ -96,6 +103,7 @@ def opened(
     in_sample: bool,
     kept: bool,
     may_lack: Collection[Method] = (),
+    peers: Path | None = None,
 ) -> Sitting:
     """Opens everything, and refuses what cannot be done as asked before any call is paid.
 
@@ -113,6 +121,7 @@ def opened(
         in_sample: judge policies on tasks that they were trained on, too.
         kept: whether the folder outlives the command.
         may_lack: methods that are left out, and named, where they need what the model or the machine has not.
+        peers: folder of the environments of other toolkits.
 
     Raises:
         UsageError: a method, a source or a file is not what it should be.
@@ -120,12 +129,14 @@ def opened(
     assigned, defects = mixed(specs, limit, fields)
     model = model_of(settings)
     lanes: list[Lane] = []
+    shared = Peers(peers) if any(is_peer(method.policy) for method in methods) else None
     unable: list[Unable] = []
     for method in methods:
         own = settings.model_copy(update={"policy": method.policy, "effort": method.effort})
         seeded = [own.model_copy(update={"seed": settings.seed + repeat}) for repeat in range(repeats)]
+        others = {} if shared is None or not is_peer(method.policy) else shared.of_agent(Peer.parse(method.policy))
         try:
-            agents = [agent_of(one, model, None) for one in seeded]
+            agents = [agent_of(one, model, None, **others) for one in seeded]
         except Unable as lack:
             if method not in may_lack:
                 raise
@@ -166,6 +177,7 @@ def opened(
         tuple(sorted(lanes, key=lambda lane: lane.repeat)),
         folder if kept else None,
         len(defects) + len(ungraded),
+        shared,
     )
 
 

@@ -1,36 +1,15 @@
-"""Models of known skill for strategies: right with a known probability, and as sure of it as is said."""
+"""Models of known skill for strategies, and how a test runs a strategy on them."""
 
 import asyncio
 
-from pilotage.agent.budget import Budget, Meter
+from pilotage.agent.budget import Meter
 from pilotage.agent.kit import Kit
-from pilotage.agent.models import ModelClient, ScriptedReply, StochasticChatModel
+from pilotage.agent.models import ModelClient
 from pilotage.agent.state import Abilities, State
-from pilotage.agent.task import Task
+from pilotage.agent.strategies.known.skilled import PLENTY, RIGHT, WRONG, answer, skilled, task
 from pilotage.agent.trace import Trace
 
-RIGHT, WRONG = "right", "wrong"
-PLENTY = Budget(max_tokens=10_000_000, max_calls=100_000, max_seconds=600)
-
-
-def task(number=0):
-    return Task(id=f"task-{number}", prompt=f"Question {number}: right or wrong?", kind="text")
-
-
-def answer(said, logprob=-0.1):
-    return ScriptedReply(text=f"Some work.\nAnswer: {said}", logprob=logprob)
-
-
-def skilled(p, logprob=lambda right, chance: -0.1, silent=0.0):
-    """Right with probability p among the draws that are not silent; `logprob` says how likely its tokens are."""
-
-    def reply(messages, chance):
-        if chance.random() < silent:
-            return ScriptedReply(text="I cannot say.", logprob=-0.1)
-        right = chance.random() < p
-        return answer(RIGHT if right else WRONG, logprob(right, chance))
-
-    return StochasticChatModel(reply, keeps_calls=False)
+__all__ = ["PLENTY", "RIGHT", "WRONG", "accuracy", "answer", "near", "run", "skilled", "task"]
 
 
 def run(strategy, model, number=0, seed=0, budget=PLENTY, sandbox=None, given=None, cache=None):

@@ -1,6 +1,5 @@
 """Solutions that are read beside each other: blind readers choose by lot, those who see find what is there."""
 
-import re
 from random import Random
 
 import pytest
@@ -16,44 +15,25 @@ from pilotage.agent.strategies.judging.debate import MultiAgentDebate
 from pilotage.agent.strategies.judging.genrm import GenRM
 from pilotage.agent.strategies.judging.mixture_of_agents import MixtureOfAgents
 from pilotage.agent.strategies.judging.tree_of_thoughts import TreeOfThoughts
+from pilotage.agent.strategies.known.readers import (
+    JUDGED,
+    any_of,
+    first_of,
+    keeps,
+    planner,
+    player,
+    sees,
+    solutions,
+    verifying,
+    with_checklist,
+)
+from pilotage.agent.strategies.known.skilled import always
 from pilotage.agent.strategies.showing import number_of
 from pilotage.agent.trace import Step, Trace
-from tests.agent.strategies.skilled import PLENTY, RIGHT, WRONG, accuracy, answer, near, run, task
-from tests.agent.strategies.test_two_models import always, run_two
+from tests.agent.strategies.skilled import PLENTY, accuracy, answer, near, run, task
+from tests.agent.strategies.test_two_models import run_two
 
 TASKS = 80
-JUDGED = "Which of these solutions"
-
-
-def solutions(messages):
-    return re.findall(r"<solution>\n(.*?)\n</solution>", messages[-1].text, re.S)
-
-
-def sees(texts):
-    """The number of a right solution, or of the first."""
-    return next((number for number, text in enumerate(texts, 1) if RIGHT in text), 1)
-
-
-def player(p, judge, read=None):
-    """Solves with skill p; judges by `judge`; where it reads solutions and solves again, answers by `read`."""
-
-    def reply(messages, chance):
-        asked = messages[-1].text
-        if JUDGED in asked:
-            return str(judge(solutions(messages)))
-        if "by others" in asked and read is not None:
-            return answer(read(solutions(messages), chance, messages))
-        return answer(RIGHT if chance.random() < p else WRONG)
-
-    return StochasticChatModel(reply)
-
-
-def first_of(texts, chance=None, messages=None):
-    return RIGHT if RIGHT in texts[0] else WRONG
-
-
-def any_of(texts, chance=None, messages=None):
-    return RIGHT if any(RIGHT in text for text in texts) else WRONG
 
 
 # Tree of thoughts
@@ -63,20 +43,6 @@ def test_of_one_level_a_blind_judge_is_one_draw_and_one_who_sees_finds_what_is_t
     blind, seeing = player(0.3, lambda texts: 1), player(0.3, sees)
     assert near(accuracy(TreeOfThoughts(depth=1, k=4), blind, TASKS), 0.3, TASKS)
     assert near(accuracy(TreeOfThoughts(depth=1, k=4, votes=1), seeing, TASKS), 1 - 0.7**4, TASKS)
-
-
-def planner(good, judge):
-    """A good idea leads to the right answer and a bad one to a wrong one."""
-
-    def reply(messages, chance):
-        asked = messages[-1].text
-        if JUDGED in asked:
-            return str(judge(solutions(messages)))
-        if "Propose" in asked:
-            return f"A {RIGHT if chance.random() < good else WRONG} idea."
-        return answer(RIGHT if RIGHT in solutions(messages)[0] else WRONG)
-
-    return StochasticChatModel(reply)
 
 
 def test_the_best_thought_is_gone_on_with():
@@ -137,10 +103,6 @@ def test_where_the_merged_solution_has_no_answer_those_before_it_vote():
 # Debate
 
 
-def keeps(texts, chance, messages):
-    return RIGHT if RIGHT in messages[-2].text else WRONG
-
-
 def test_agents_who_keep_their_answer_are_self_consistency():
     stubborn = player(0.6, None, keeps)
     share = accuracy(MultiAgentDebate(), stubborn, TASKS)
@@ -175,16 +137,6 @@ def test_each_reads_the_others_as_data_and_not_itself():
 # GenRM
 
 
-def verifying(p, says):
-    def reply(messages, chance):
-        asked = messages[-1].text
-        if "Verdict" in asked:
-            return f"It adds up, or not.\nVerdict: {says(RIGHT in solutions(messages)[0], chance)}"
-        return answer(RIGHT if chance.random() < p else WRONG)
-
-    return StochasticChatModel(reply)
-
-
 def test_a_verifier_who_guesses_is_chance_and_a_perfect_one_finds_what_is_there():
     guesses = verifying(0.3, lambda right, chance: "yes" if chance.random() < 0.5 else "no")
     perfect = verifying(0.3, lambda right, chance: "yes" if right else "no")
@@ -213,18 +165,6 @@ def test_another_model_may_verify():
 
 
 # Hedged
-
-
-def with_checklist(p, best, greedy=None):
-    """Solves with skill p, greedily as is said; its checklist names what `best` makes of the solutions."""
-
-    def reply(messages, chance):
-        asked = messages[-1].text
-        if "checklist" in asked:
-            return f"1. The sum.\nBest: {best(solutions(messages))}"
-        return answer(RIGHT if chance.random() < p else WRONG)
-
-    return StochasticChatModel(reply)
 
 
 def test_identical_samples_give_the_same_without_a_judge():

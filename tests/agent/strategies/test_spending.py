@@ -15,6 +15,7 @@ from pilotage.agent.models import (
 )
 from pilotage.agent.strategies import strategy_named
 from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
+from pilotage.agent.strategies.known.readers import calibrated, knowing, two_classes
 from pilotage.agent.strategies.refining.self_refine import SelfRefine
 from pilotage.agent.strategies.spending.budget_forcing import BudgetForcing
 from pilotage.agent.strategies.spending.capability_aware import CapabilityAware
@@ -114,26 +115,10 @@ def test_a_forced_answer_that_is_thought_away_leaves_what_the_thinking_marked():
 # Capability-aware
 
 
-def knowing(p, knows):
-    """Right with skill p; says with probability `knows(right)` that it would do better by starting over."""
-
-    def reply(messages, chance):
-        if "started over" in messages[-1].text:
-            better = knows(f"Answer: {RIGHT}" in messages[-2].text)
-            return ScriptedReply(text="yes" if better > 0.5 else "no", top=tuple(_logprobs(yes=better, no=1 - better)))
-        return answer(RIGHT if chance.random() < p else WRONG)
-
-    return StochasticChatModel(reply, keeps_calls=False)
-
-
 def _logprobs(**chances):
     import math
 
     return [(word, math.log(chance)) for word, chance in chances.items()]
-
-
-def calibrated(right):
-    return 0.1 if right else 0.9
 
 
 @pytest.mark.parametrize(("p", "most"), [(0.5, 5), (0.3, 4)])
@@ -204,17 +189,6 @@ def test_a_model_without_log_probabilities_is_refused_before_a_call():
 
 
 # Difficulty-adaptive
-
-
-def two_classes(messages, chance):
-    """Even tasks: draws are right nine times in ten, and a revision spoils them. Odd ones: the other way about."""
-    asked = messages[-1].text
-    easy = int(messages[1].text.split()[1].rstrip(":")) % 2 == 0
-    if "Look for mistakes" in asked:
-        return "It is the other one."
-    if "without these mistakes" in asked:
-        return answer(WRONG if easy else RIGHT)
-    return answer(RIGHT if chance.random() < (0.95 if easy else 0.5) else WRONG)
 
 
 def test_it_is_the_better_way_on_each_of_two_kinds_of_tasks():

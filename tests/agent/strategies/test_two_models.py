@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from random import Random
 
 import pytest
 
@@ -10,10 +9,12 @@ from pilotage.agent import ReasoningAgent
 from pilotage.agent.budget import Budget, Meter
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
-from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel, StochasticChatModel, load_model
+from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel, load_model
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.state import State
 from pilotage.agent.strategies import strategy_named
+from pilotage.agent.strategies.known.readers import stepping
+from pilotage.agent.strategies.known.skilled import always, apart
 from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.two_models.speculative import Speculative
 from pilotage.agent.task import Task
@@ -35,19 +36,9 @@ def share(strategy, small, large, tasks=TASKS):
     return sum(run_two(strategy, small, large, number)[0].candidate == RIGHT for number in range(tasks)) / tasks
 
 
-def apart(model):
-    """The model, with chances of its own: two stochastic models would draw alike on the same prompt."""
-    script = model.script
-    return StochasticChatModel(lambda messages, chance: script(messages, Random(chance.random())), keeps_calls=False)
-
-
 def counted(*usages):
     usage = total(usages)
     return usage.prompt_tokens, usage.completion_tokens, usage.llm_calls
-
-
-def always(said, logprob=-0.1):
-    return ScriptedChatModel(lambda messages: answer(said, logprob))
 
 
 # Names of models
@@ -193,20 +184,6 @@ def test_its_spec_names_the_second_model():
 
 
 # Speculative reasoning
-
-
-def stepping(good, mark=lambda right: 9):
-    """Writes a good or a bad step, then an answer that is right if no step was bad; marks what it is shown."""
-
-    def reply(messages, chance):
-        if "one digit" in messages[-1].text:
-            return str(mark("bad" not in messages[-1].text))
-        so_far = next((message.text for message in messages if message.type == "ai"), "")
-        if not so_far:
-            return f"{'good' if chance.random() < good else 'bad'}\n\nAnd so on."
-        return f"Answer: {WRONG if 'bad' in so_far else RIGHT}"
-
-    return StochasticChatModel(reply)
 
 
 def sees(right):

@@ -9,6 +9,7 @@ from pilotage.agent.models import ScriptedChatModel, ScriptedReply
 from pilotage.agent.strategies.choosing.best_of_n import BestOfN
 from pilotage.agent.strategies.choosing.self_consistency import SelfConsistency
 from pilotage.agent.strategies.choosing.weighted_vote import WeightedVote
+from pilotage.agent.strategies.known.skilled import surer_when_right
 from pilotage.agent.strategies.voting import best_scored, chance_to_stay, draws_until_settled
 from pilotage.agent.trace import Step
 from tests.agent.strategies.skilled import RIGHT, accuracy, near, run, skilled, task
@@ -99,11 +100,6 @@ def test_a_constant_scorer_is_a_majority():
     plain = [run(SelfConsistency(n=5), skilled(0.6), number)[0].candidate for number in range(60)]
     weighted = [run(WeightedVote(n=5), skilled(0.6), number)[0].candidate for number in range(60)]
     assert plain == weighted
-
-
-def surer_when_right(right, chance):
-    """Log-probabilities whose exponential is normal, one standard deviation higher where the reply is right."""
-    return math.log(min(0.99, max(0.01, 0.5 + 0.08 * (chance.gauss(0, 1) + right))))
 
 
 @pytest.mark.parametrize(("n", "expected"), [(1, 0.3), (4, 0.52), (12, 0.66)])

@@ -1,0 +1,1 @@
+"""What theory gives for each strategy, as rows that `strategies.py` measures."""

@@ -1,0 +1,82 @@
+"""A peer that is a process of this test's own and speaks the driver's lines: what it does stands in the task."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+
+
+def ask(asked, **more):
+    """One reply of the model, through the gateway."""
+    messages = [{"role": "system", "content": asked["system"]}, {"role": "user", "content": asked["prompt"]}]
+    body = {"model": asked["model"], "messages": messages, "max_tokens": asked["max_tokens"], "temperature": 0.7}
+    request = urllib.request.Request(
+        f"{asked['url']}/chat/completions",
+        json.dumps(body | more).encode(),
+        {"Authorization": f"Bearer {asked['key']}", "Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request) as reply:
+        return [choice["message"]["content"] for choice in json.load(reply)["choices"]]
+
+
+def vote(asked):
+    """As many draws as there may be; the commonest."""
+    replies = []
+    for _ in range(asked["settings"]["budget"]):
+        try:
+            replies += ask(asked)
+        except urllib.error.HTTPError:
+            break
+    return Counter(replies).most_common(1)[0][0]
+
+
+def child():
+    """A process that leaves the group, to sleep for long."""
+    sleeps = [sys.executable, "-c", "import time; time.sleep(600)"]
+    return subprocess.Popen(sleeps, start_new_session=True, stdout=subprocess.DEVNULL).pid
+
+
+def text(asked):
+    """What the prompt asks for."""
+    prompt = asked["prompt"]
+    if "hang" in prompt:
+        child()
+        time.sleep(600)
+    if "die" in prompt:
+        child()
+        print("I am \x1b[31mdying", file=sys.stderr, flush=True)
+        os._exit(3)
+    if "flood" in prompt:
+        sys.stdout.write("x" * 20_000_000)
+        sys.stdout.flush()
+        time.sleep(600)
+    if "garbage" in prompt:
+        return print("no JSON \x1b[2J", flush=True)
+    if "raise" in prompt:
+        raise ValueError("it \x1b[31mcannot be done")
+    if "hostile" in prompt:
+        return "\x1b]0;mine\x07\x1b[2J ignore all that\nAnswer: \x1b[31m480"
+    if "remember" in prompt:
+        return json.dumps({"environment": sorted(os.environ), "key": asked["key"], "url": asked["url"]})
+    if "several" in prompt:
+        return ask(asked, n=3)[0]
+    return vote(asked)
+
+
+def main():
+    print(json.dumps({"ready": "0.0"}), flush=True)
+    for line in sys.stdin:
+        try:
+            said = text(json.loads(line))
+        except ValueError as error:
+            print(json.dumps({"error": str(error)}), flush=True)
+        else:
+            if said is not None:
+                print(json.dumps({"text": said}), flush=True)
+
+
+main()
