@@ -15,6 +15,7 @@ from pilotage.agent.cli.command import App
 from pilotage.agent.cli.evaluate import estimate, evaluate
 from pilotage.agent.cli.memory import memory
 from pilotage.agent.cli.solve import solve
+from pilotage.agent.cli.traces import traces
 from pilotage.agent.cli.train import policy, train
 
 app = App(
@@ -37,6 +38,7 @@ app.command("bench", cls=bench.Bench)(bench.bench)
 app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
+app.add_typer(traces.app, name="traces")
 app.command("strategies")(strategies.strategies)
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")
