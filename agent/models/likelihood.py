@@ -104,7 +104,7 @@ class Likelihood:
         asked = self._by_grammar if self._way == "grammar" else self._by_prompt
         request = await asked(messages, begun, text)
         reply = await self.client.ask(request)
-        tokens = _those_of(text, reply, at_end=self._way == "prompt")
+        tokens = _at_end(text, reply) if self._way == "prompt" else _written(begun, text, reply)
         if tokens is None:
             raise UnusableReply(
                 f"{self.client.name} did not tell the likelihood of the text it was given.", reply.usage
@@ -178,12 +178,20 @@ def _literal(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-def _those_of(text: str, reply: Reply, *, at_end: bool) -> tuple[TokenLogprob, ...] | None:
-    """The tokens of the text in a reply; None where they are not there."""
-    tokens = reply.logprobs or ()
-    if not at_end:
-        return tokens or None if reply.text == text else None
-    taken = ""
+def _written(begun: str, text: str, reply: Reply) -> tuple[TokenLogprob, ...] | None:
+    """The tokens of a reply that is the text; None where it is another.
+
+    llama.cpp's server repeats what was begun, and counts the empty token at the end of a reply.
+    """
+    if reply.text not in (text, begun + text) or not reply.logprobs:
+        return None
+    *before, last = reply.logprobs
+    return tuple(before) if before and not last.token else reply.logprobs
+
+
+def _at_end(text: str, reply: Reply) -> tuple[TokenLogprob, ...] | None:
+    """The last of a prompt's tokens, as many as the text has; None where that is not what they say."""
+    tokens, taken = reply.logprobs or (), ""
     for place in range(len(tokens) - 1, -1, -1):
         taken = tokens[place].token + taken
         if len(taken) >= len(text):

@@ -35,11 +35,13 @@ class PrunedFile(FileLock):
         super().__init__(path.with_name(path.name + ".lock"), busy)
         try:
             self._file: IO[bytes] = open(path, "a+b", buffering=0)  # noqa: SIM115 (closed by close)
-            self.done = self._read(resume, made_by)
-        except BaseException as error:
+        except OSError as error:
             super().close()
-            if isinstance(error, OSError):
-                raise UsageError(f"cannot write to {path}: {error.strerror}; choose another --out") from error
+            raise UsageError(f"cannot write to {path}: {error.strerror}; choose another --out") from error
+        try:
+            self.done = self._read(resume, made_by)
+        except BaseException:
+            self.close()
             raise
 
     def _read(self, resume: bool, made_by: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
