@@ -8,7 +8,7 @@ import typer
 
 from pilotage.agent.cli import demo, doctor, graph, keys, models, serve, strategies
 from pilotage.agent.cli.bank import bank, collect
-from pilotage.agent.cli.bench import bench
+from pilotage.agent.cli.bench import bench, search
 from pilotage.agent.cli.cache import cache
 from pilotage.agent.cli.chat import chat
 from pilotage.agent.cli.command import App
@@ -35,6 +35,7 @@ app.command("collect")(collect.collect)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bench", cls=bench.Bench)(bench.bench)
+app.command("bench search", cls=bench.Bench)(search.search)
 app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")

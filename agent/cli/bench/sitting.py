@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from pilotage.agent.cli.assembly import agent_of, model_of
 from pilotage.agent.cli.solve.batch import conditions_of
 from pilotage.agent.cli.terminal import interruptible, plain, progress
 from pilotage.agent.errors import ModelUnavailable, UsageError
+from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.settings import Settings
 from pilotage.agent.tasks.grading import grader_for
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.run import Run
+    from pilotage.agent.sandbox import Sandbox
 
 STEPS = 20
 """Without a terminal, progress is told each time that another of so many parts is done."""
@@ -48,7 +50,7 @@ class Sitting:
     assigned: tuple[Assigned, ...]
     lanes: tuple[Lane, ...]
     kept: Path | None
-    left_out: int
+    left_out: int = 0
 
     def solve(self, console: Screen) -> None:
         """Solves what is missing, with progress; where it is stopped the error says what is kept and how to go on."""
@@ -116,7 +118,53 @@ def opened(
         UsageError: a method, a source or a file is not what it should be.
     """
     assigned, defects = mixed(specs, limit, fields)
-    model = model_of(settings)
+    graded, ungraded = gradable(assigned, open_sandbox(settings.sandbox))
+    console.print_left_out([*defects, *ungraded])
+    sitting = seated(
+        stack, methods, settings, graded, folder, repeats=repeats, resume=resume, in_sample=in_sample, kept=kept
+    )
+    return replace(sitting, left_out=len(defects) + len(ungraded))
+
+
+def gradable(assigned: Sequence[Assigned], sandbox: Sandbox | None) -> tuple[list[Assigned], list[str]]:
+    """The tasks that can be graded, and the others with why.
+
+    Raises:
+        UsageError: there is none.
+    """
+    graded: list[Assigned] = []
+    ungraded: list[str] = []
+    for one in assigned:
+        if grader_for(one.task, sandbox) is not None:
+            graded.append(one)
+        else:
+            ungraded.append(f"{one.task.id}: nothing says what is right")
+    if not graded:
+        raise UsageError(
+            f"none of the {len(assigned)} tasks has an answer to compare with, so nothing could be judged: give tasks "
+            "with `gold` (or `answer`), or name the field that has it by --map answer=FIELD"
+        )
+    return graded, ungraded
+
+
+def seated(
+    stack: ExitStack,
+    methods: tuple[Method, ...],
+    settings: Settings,
+    graded: Sequence[Assigned],
+    folder: Path,
+    *,
+    repeats: int,
+    resume: bool,
+    in_sample: bool,
+    kept: bool,
+    model: ModelClient | None = None,
+) -> Sitting:
+    """Opens agents and results files for tasks that are there, over a model that may be loaded already.
+
+    Arguments and errors are those of `opened`.
+    """
+    model = model or model_of(settings)
     lanes: list[Lane] = []
     for method in methods:
         own = settings.model_copy(update={"policy": method.policy, "effort": method.effort})
@@ -131,20 +179,6 @@ def opened(
             )
         )  # fmt: skip
         lanes += [Lane(method, repeat, agent, results) for repeat, agent in enumerate(agents)]
-    sandbox = lanes[0].agent.components.sandbox
-    graded: list[Assigned] = []
-    ungraded: list[str] = []
-    for one in assigned:
-        if grader_for(one.task, sandbox) is not None:
-            graded.append(one)
-        else:
-            ungraded.append(f"{one.task.id}: nothing says what is right")
-    if not graded:
-        raise UsageError(
-            f"none of the {len(assigned)} tasks has an answer to compare with, so nothing could be judged: give tasks "
-            "with `gold` (or `answer`), or name the field that has it by --map answer=FIELD"
-        )
-    console.print_left_out([*defects, *ungraded])
     tasks = [one.task for one in graded]
     for lane in lanes[::repeats]:
         components = lane.agent.components
@@ -157,7 +191,6 @@ def opened(
         tuple(graded),
         tuple(sorted(lanes, key=lambda lane: lane.repeat)),
         folder if kept else None,
-        len(defects) + len(ungraded),
     )
 
 
