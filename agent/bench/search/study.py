@@ -30,7 +30,7 @@ Objective = Literal["pareto", "accuracy"]
 Sampler = Literal["tpe", "random"]
 
 JOURNAL = "journal.log"
-SETTING = "setting"
+SETTING, TOLD = "setting", "told"
 STARTUP = 8
 """Trials that are drawn at random before the sampler learns from them."""
 
@@ -211,8 +211,7 @@ class ArchitectureSearch(FileLock):
             except UsageError as error:
                 why = str(error)
         told |= {"why": why} if judged is None else {"judged": asdict(judged)}
-        for key, value in told.items():
-            trial.set_user_attr(key, value)
+        trial.set_user_attr(TOLD, told)
         if judged is None:
             return _tried(self._study.tell(trial, state=TrialState.FAIL))
         values = [judged.accuracy, judged.tokens] if self._objective == "pareto" else [judged.accuracy]
@@ -251,7 +250,7 @@ class ArchitectureSearch(FileLock):
 
 
 def _tried(trial: FrozenTrial) -> Tried:
-    told = trial.user_attrs
+    told = trial.user_attrs[TOLD]
     judged = Judged(**told["judged"]) if "judged" in told else None
     return Tried(trial.number, told["name"], told["words"], judged, told.get("why", ""), told["again"])
 
