@@ -150,6 +150,15 @@ def parse_grid(text: str) -> list[list[int]] | None:
     return rows
 
 
+def without_marks(text: str) -> str:
+    """A text without the lines that mark its answer, and without what stands behind a mark that ends its line."""
+    matches = [match for mark in _MARKS for match in mark.finditer(text)]
+    marked = {text.count("\n", 0, match.start("answer")) for match in matches}
+    alone = [text.count("\n", 0, match.start("answer")) for match in matches if not match["answer"].strip(" *")]
+    lines = text.split("\n")[: min(alone, default=None)]
+    return "\n".join(line for number, line in enumerate(lines) if number not in marked).strip()
+
+
 def _before_the_cut(text: str) -> str:
     """What of a cut text stands as it was meant: its whole lines, and marks that were closed in the last one."""
     tail = text[-_TAIL:]

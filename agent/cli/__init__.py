@@ -8,13 +8,14 @@ import typer
 
 from pilotage.agent.cli import demo, doctor, graph, keys, models, serve, strategies
 from pilotage.agent.cli.bank import bank, collect
-from pilotage.agent.cli.bench import bench
+from pilotage.agent.cli.bench import bench, search
 from pilotage.agent.cli.cache import cache
 from pilotage.agent.cli.chat import chat
 from pilotage.agent.cli.command import App
 from pilotage.agent.cli.evaluate import estimate, evaluate
 from pilotage.agent.cli.memory import memory
 from pilotage.agent.cli.solve import solve
+from pilotage.agent.cli.traces import traces
 from pilotage.agent.cli.train import policy, train
 
 app = App(
@@ -34,9 +35,11 @@ app.command("collect")(collect.collect)
 app.command("train")(train.train)
 app.command("evaluate")(evaluate.evaluate)
 app.command("bench", cls=bench.Bench)(bench.bench)
+app.command("bench search", cls=bench.Bench)(search.search)
 app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
+app.add_typer(traces.app, name="traces")
 app.command("strategies")(strategies.strategies)
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")

@@ -49,7 +49,12 @@ class ShortPage:
 
 
 class Group(ShortPage, TyperGroup):
-    """A group of commands."""
+    """A group of commands, whose names may be two words, the first of them a command's too."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the arguments begin with, and the rest of them."""
+        two = " ".join(args[:2])
+        return super().resolve_command(ctx, [two, *args[2:]] if two in self.commands else args)
 
 
 class Command(ShortPage, TyperCommand):

@@ -52,6 +52,11 @@ class WrappedModel:
         return self.leaves[0]
 
     @property
+    def only(self) -> Any:
+        """The chat model, where it is one that nothing is wrapped around."""
+        return self._model if len(self.leaves) == 1 and self._model is self.main else None
+
+    @property
     def capabilities(self) -> Capabilities:
         """What all the models inside can do."""
         can = [dialect.capabilities_of(leaf) for leaf in self.leaves]

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
     from pilotage.agent.models.cache import ResponseCache
+    from pilotage.agent.models.likelihood import Way
     from pilotage.agent.models.prices import Price
     from pilotage.agent.models.transport.rate import Rate, Turn
 
@@ -104,6 +105,16 @@ class ModelClient:
     def main(self) -> BaseChatModel:
         """The chat model that is asked first."""
         return self._wrapped.main
+
+    async def scores_given(self) -> Way | None:
+        """How the backend tells the likelihood of a given text (`pilotage.agent.models.likelihood`), if it can."""
+        one = self._wrapped.only
+        return await one.scores_given() if one is not None and hasattr(one, "scores_given") else None
+
+    async def tokenized(self, text: str) -> Any:
+        """What the backend's tokenizer answers, in llama.cpp's form; None where it has none of its own."""
+        one = self._wrapped.only
+        return await one.tokenized(text) if one is not None and hasattr(one, "tokenized") else None
 
     def load(self, *, quick: bool = False) -> None:
         """Loads weights before the first call, where the model has any. Blocks. `quick`: sooner ready, slower later."""

@@ -141,6 +141,10 @@ class ScriptedChatModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
+    async def scores_given(self) -> str | None:
+        """By a grammar, where it is said to have them: the script then has to reply what it is held to."""
+        return "grammar" if self.capabilities.grammar and self.capabilities.logprobs else None
+
     @property
     def calls(self) -> tuple[ScriptedCall, ...]:
         """Every call so far, in order of arrival."""

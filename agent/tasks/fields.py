@@ -39,8 +39,12 @@ CONTEXT = ("input", "problem")
 """What an instruction is given to work on."""
 
 
-def mapping(given: str | None) -> dict[str, str]:
+def mapping(given: str | None, known: Sequence[str] = OWN) -> dict[str, str]:
     """Which field holds what, from `prompt=problem,answer=solution`; empty for None.
+
+    Args:
+        given: as it is written.
+        known: what a field can be named for.
 
     Raises:
         UsageError: it is written otherwise, or names something that no task has.
@@ -49,9 +53,9 @@ def mapping(given: str | None) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in (given or "").split(","))):
         own, equals, field = (piece.strip() for piece in part.partition("="))
         if not equals or not field:
-            raise UsageError(f"{part!r:.80} is no part of --map: write --map prompt=FIELD,answer=FIELD")
-        if own not in OWN:
-            raise UsageError(f"--map knows no {own!r:.80}{did_you_mean(own, OWN)}: use {', '.join(OWN)}")
+            raise UsageError(f"{part!r:.80} is no part of --map: write --map {known[0]}=FIELD,answer=FIELD")
+        if own not in known:
+            raise UsageError(f"--map knows no {own!r:.80}{did_you_mean(own, known)}: use {', '.join(known)}")
         if own in fields:
             raise UsageError(f"--map gives {own} twice: give it once")
         fields[own] = field

@@ -142,9 +142,9 @@ def bench(
     with ExitStack() as stack:
         place = batch.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotage-bench-")))
         sitting = opened(
-            stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields), limit=batch.limit,
-            repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample, kept=batch.out is not None,
-            may_lack=of_preset, peers=peers,
+            stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields),
+            limit=batch.limit, repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample,
+            kept=batch.out is not None, may_lack=of_preset, peers=peers,
         )  # fmt: skip
         sitting.solve(console)
         outcomes = outcomes_of(sitting.lanes, sitting.assigned)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from pilotage.agent.cli.terminal import interruptible, plain, progress
 from pilotage.agent.errors import ModelUnavailable, Unable, UsageError
 from pilotage.agent.peers.block import Peers
 from pilotage.agent.peers.toolkit import Peer, is_peer
+from pilotage.agent.sandbox import open_sandbox
 from pilotage.agent.settings import Settings
 from pilotage.agent.tasks.grading import grader_for
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.run import Run
+    from pilotage.agent.sandbox import Sandbox
 
 STEPS = 20
 """Without a terminal, progress is told each time that another of so many parts is done."""
@@ -43,6 +45,7 @@ class Sitting:
         lanes: the methods under the seeds of their repeats.
         kept: whether the results outlive the command.
         left_out: how many entries of the sources were none, or cannot be graded.
+        unable: why methods that may lack something were left out.
         peers: what runs of other toolkits share; None where there is none.
     """
 
@@ -51,7 +54,8 @@ class Sitting:
     assigned: tuple[Assigned, ...]
     lanes: tuple[Lane, ...]
     kept: Path | None
-    left_out: int
+    left_out: int = 0
+    unable: tuple[Unable, ...] = ()
     peers: Peers | None = None
 
     def solve(self, console: Screen) -> None:
@@ -127,7 +131,56 @@ def opened(
         UsageError: a method, a source or a file is not what it should be.
     """
     assigned, defects = mixed(specs, limit, fields)
-    model = model_of(settings)
+    graded, ungraded = gradable(assigned, open_sandbox(settings.sandbox))
+    sitting = seated(
+        stack, methods, settings, graded, folder, repeats=repeats, resume=resume, in_sample=in_sample, kept=kept,
+        may_lack=may_lack, peers=peers,
+    )  # fmt: skip
+    console.print_left_out([*sitting.unable, *defects, *ungraded])
+    return replace(sitting, left_out=len(defects) + len(ungraded))
+
+
+def gradable(assigned: Sequence[Assigned], sandbox: Sandbox | None) -> tuple[list[Assigned], list[str]]:
+    """The tasks that can be graded, and the others with why.
+
+    Raises:
+        UsageError: there is none.
+    """
+    graded: list[Assigned] = []
+    ungraded: list[str] = []
+    for one in assigned:
+        if grader_for(one.task, sandbox) is not None:
+            graded.append(one)
+        else:
+            ungraded.append(f"{one.task.id}: nothing says what is right")
+    if not graded:
+        raise UsageError(
+            f"none of the {len(assigned)} tasks has an answer to compare with, so nothing could be judged: give tasks "
+            "with `gold` (or `answer`), or name the field that has it by --map answer=FIELD"
+        )
+    return graded, ungraded
+
+
+def seated(
+    stack: ExitStack,
+    methods: tuple[Method, ...],
+    settings: Settings,
+    graded: Sequence[Assigned],
+    folder: Path,
+    *,
+    repeats: int,
+    resume: bool,
+    in_sample: bool,
+    kept: bool,
+    may_lack: Collection[Method] = (),
+    peers: Path | None = None,
+    model: ModelClient | None = None,
+) -> Sitting:
+    """Opens agents and results files for tasks that are there, over a model that may be loaded already.
+
+    Arguments and errors are those of `opened`.
+    """
+    model = model or model_of(settings)
     lanes: list[Lane] = []
     shared = Peers(peers) if any(is_peer(method.policy) for method in methods) else None
     unable: list[Unable] = []
@@ -150,20 +203,8 @@ def opened(
             )
         )  # fmt: skip
         lanes += [Lane(method, repeat, agent, results) for repeat, agent in enumerate(agents)]
-    sandbox = lanes[0].agent.components.sandbox
-    graded: list[Assigned] = []
-    ungraded: list[str] = []
-    for one in assigned:
-        if grader_for(one.task, sandbox) is not None:
-            graded.append(one)
-        else:
-            ungraded.append(f"{one.task.id}: nothing says what is right")
-    if not graded:
-        raise UsageError(
-            f"none of the {len(assigned)} tasks has an answer to compare with, so nothing could be judged: give tasks "
-            "with `gold` (or `answer`), or name the field that has it by --map answer=FIELD"
-        )
-    console.print_left_out([*unable, *defects, *ungraded])
+    if not lanes:
+        raise unable[0]
     tasks = [one.task for one in graded]
     for lane in lanes[::repeats]:
         components = lane.agent.components
@@ -176,8 +217,8 @@ def opened(
         tuple(graded),
         tuple(sorted(lanes, key=lambda lane: lane.repeat)),
         folder if kept else None,
-        len(defects) + len(ungraded),
-        shared,
+        unable=tuple(unable),
+        peers=shared,
     )
 
 

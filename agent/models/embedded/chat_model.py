@@ -88,6 +88,14 @@ class EmbeddedChatModel(BaseChatModel):
         """Loads the weights; once, however many threads ask; see `LlamaEngine.load`."""
         self._engine.load(quick=quick)
 
+    async def scores_given(self) -> str:
+        """By a grammar (`pilotage.agent.models.likelihood`)."""
+        return "grammar"
+
+    async def tokenized(self, text: str) -> Any:
+        """The text's tokens, as llama.cpp's `/tokenize` tells them."""
+        return await asyncio.to_thread(self._engine.tokenized, text)
+
     # Where LangChain streams, it tells callbacks of each chunk itself; where it wants the whole, we do.
     def _generate(
         self, messages: list[BaseMessage], stop: list[str] | None = None, run_manager: Any = None, **options: Any

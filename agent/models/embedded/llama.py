@@ -31,6 +31,11 @@ LIBRARY = OneProcess("llama.cpp", "load no embedded model before the fork")
 Chunk = dict[str, Any]
 
 
+def tokenizing(text: str) -> dict[str, Any]:
+    """What asks llama.cpp's `/tokenize` for the tokens of a text as it stands, without any that begin a prompt."""
+    return {"content": text, "with_pieces": True, "add_special": False, "parse_special": False}
+
+
 class LlamaEngine:
     """llama.cpp's chat server, called without HTTP. Thread-safe; requests queue for the slots.
 
@@ -80,6 +85,14 @@ class LlamaEngine:
             if self._server is None:
                 self._check_file()
                 self._server = self._start(quick)
+
+    def tokenized(self, text: str) -> Any:
+        """The text's tokens with their pieces, `{"tokens": [{"id", "piece"}]}`; control tokens in it are plain text."""
+        import httpx
+
+        address = f"{self.base_url.removesuffix('/v1')}/tokenize"
+        headers = {"Authorization": f"Bearer {self.api_key}"}
+        return httpx.post(address, json=tokenizing(text), headers=headers, timeout=None, trust_env=False).json()
 
     def submit(self, body: dict[str, Any], on_chunk: Callable[[Chunk], None], stop: threading.Event) -> Future[None]:
         """Queues a chat completion; `on_chunk` gets its streamed chunks, in the engine's thread.

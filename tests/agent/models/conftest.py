@@ -49,6 +49,7 @@ class Endpoint:
         self.times: list[float] = []
         self.sent = 0
         self.left = threading.Event()
+        self.owner = "somebody"
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -62,7 +63,8 @@ class Endpoint:
                 step(self, body)
 
             def do_GET(self) -> None:
-                send(self, 200, b'{"data": [{"id": "m", "owned_by": "somebody"}]}', "application/json")
+                models = {"data": [{"id": "m", "owned_by": endpoint.owner}]}
+                send(self, 200, json.dumps(models).encode(), "application/json")
 
             def log_message(self, *args) -> None:
                 pass

@@ -1,0 +1,4 @@
+"""Pruning: reasoning that was written down, without the steps that its answer does not need, for fine-tuning.
+
+Xiao et al. 2025, 'LIMOPro: Reasoning Refinement for Efficient and Effective Test-time Scaling' (arXiv:2505.19187).
+"""
