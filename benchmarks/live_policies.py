@@ -34,7 +34,7 @@ from pilotage.agent.banks.sources import mixed
 from pilotage.agent.batch.batch import Place, solved
 from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.batch.workers import at_once
-from pilotage.agent.bench.methods import require_fresh, within
+from pilotage.agent.bench.methods import require_fresh
 from pilotage.agent.cli.assembly import assemble
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.routing.policies import policy_label
@@ -75,16 +75,21 @@ class Entry:
     def parse(cls, text: str) -> Entry:
         policy, effort, known_as = ENTRY.fullmatch(text).groups()
         label = policy_label(policy, effort)
-        return cls(policy, effort, label, known_as or (label if within(policy) == DEFAULT else evaluated_as(policy)))
+        return cls(policy, effort, label, known_as or (label if followed(policy) == DEFAULT else evaluated_as(policy)))
 
     @property
     def file(self) -> str:
         """Name of its results file; of a policy in a file with a hash of that, so that another version starts anew."""
         version = ""
-        held = expanded(within(self.policy))
+        held = expanded(followed(self.policy))
         if held.name.endswith((SUFFIX, ".toml")) and held.is_file():
             version = "-" + hashlib.sha256(held.read_bytes()).hexdigest()[:8]
         return re.sub(r"[^\w.@-]+", "-", self.label) + version + ".jsonl"
+
+
+def followed(policy: str) -> str:
+    """The policy that an exploring one follows; any other is itself."""
+    return followed(exploring.parse(policy)[1]) if policy.startswith(exploring.PREFIX) else policy
 
 
 def evaluated_as(policy: str) -> str:
