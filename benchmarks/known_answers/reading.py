@@ -1,6 +1,5 @@
 """Strategies whose calls read each other: judges, critics, verifiers, mergers; and those of several kinds of calls."""
 
-from math import log, pi
 from pathlib import Path
 from random import Random
 
@@ -9,10 +8,10 @@ from langchain_core.retrievers import BaseRetriever
 
 from known_answers.choosing import same_as
 from known_answers.row import Row, calls, of_step
-from known_answers.theory import majority, some
+from known_answers.theory import majority, some, worse_pulls
 from pilotage.agent.models import ScriptedReply, StochasticChatModel
 from pilotage.agent.strategies import strategy_named
-from pilotage.agent.strategies.composed.plangen import Arm
+from pilotage.agent.strategies.composed import plangen
 from pilotage.agent.strategies.known import readers
 from pilotage.agent.strategies.known.skilled import drawn_answer
 from pilotage.agent.task import Task
@@ -54,23 +53,24 @@ def perfect(right, chance) -> str:
     return "yes" if right else "no"
 
 
-def pulls(number: int, rounds: int = 600, chances=(0.7, 0.4)) -> float:
+def worse_arm(pulls: int, chances: tuple[float, float], width: float):
     """Pulls of the worse of two arms by the rule of `plangen`."""
-    arms, chance = [Arm(strategy_named("strategy:self-consistency"), []) for _ in chances], Random(number)
-    for pull in range(rounds):
-        arm = max(chance.sample(arms, 2), key=lambda one: one.bound(pull, 2**0.5))
-        arm.marks.append(float(chance.random() < chances[arms.index(arm)]))
-    return float(len(arms[1].marks))
 
+    async def sample(number: int) -> float:
+        arms, chance = [plangen.Arm(strategy_named("self-consistency"), []) for _ in chances], Random(number)
+        for _ in range(pulls):
+            arm = plangen.next_arm(arms, width, chance)
+            arm.marks.append(float(chance.random() < chances[0 if arm is arms[0] else 1]))
+        return float(len(arms[1].marks))
 
-async def worse_arm(number: int) -> float:
-    return pulls(number)
+    return sample
 
 
 def rows() -> list[Row]:
     few = some(0.3, 4)
     layers = f"archon;file={Path(__file__).with_name('layers.toml')}"
     alone = "best-of-n,n=1,scorer=agreement"
+    pulls, arms, width = 4000, (0.9, 0.3), strategy_named("plangen").width
     return [
         Row(
             "tree-of-thoughts",
@@ -183,11 +183,11 @@ def rows() -> list[Row]:
         ),
         Row(
             "plangen",
-            "two arms of .7 and .4, 600 pulls: the worse one, within UCB1's bound",
-            8 * log(600) / 0.3**2 + 1 + pi**2 / 3,
-            worse_arm,
+            f"arms of {arms[0]} and {arms[1]}, {pulls:,} pulls: the worse one, within UCB1's bound for width={width}",
+            worse_pulls(pulls, arms[0] - arms[1], width),
+            worse_arm(pulls, arms, width),
             "pulls",
-            cost=10,
+            cost=5,
             relation="<=",
         ),
         Row(

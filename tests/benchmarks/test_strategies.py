@@ -1,5 +1,6 @@
 """The known answers: the closed forms, how a figure is judged, and the command that measures them."""
 
+import asyncio
 import json
 import math
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 import strategies
 from known_answers import choosing, peers, reading, searching, spending
-from known_answers.row import Measured, Row, judged
-from known_answers.theory import highest, kept_after, majority, settled, some, stays, weighted
+from known_answers.row import Measured, Row, judged, measure
+from known_answers.theory import highest, kept_after, majority, settled, some, stays, weighted, worse_pulls
 
 from pilotage.agent.strategies import installed
+from pilotage.agent.strategies.composed import plangen
+from pilotage.agent.strategies.searching.mcts import Node
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,8 @@ from pilotage.agent.strategies import installed
         (weighted(0.5, 1, 4), 0.5),
         (weighted(0.5, 1000, 4), 0.8),
         (settled(1.0, 40)[1], 4.0),
+        (worse_pulls(4000, 0.6, 1.0), 93 + 2 * math.log(3999.5 / 92.5)),
+        (worse_pulls(4000, 0.6, 2**0.5), 185),
         (kept_after(1000, {"x": 0.6, "y": 0.3, "z": 0.1}, {"x": 1, "y": 2, "z": 8})["z"], 0.4),
     ],
 )
@@ -66,6 +71,14 @@ def test_a_vote_that_ends_early_is_the_sum_over_all_ways_to_draw():
 def test_a_figure_holds_within_four_standard_errors_and_what_is_exact_must_be_met(theory, values, relation, holds):
     found = judged(Row("s", "a setting", theory, None, relation=relation), values)
     assert found.holds is holds and found.low <= found.mean <= found.high and found.tasks == len(values)
+
+
+@pytest.mark.parametrize("strategy", ["mcts", "plangen"])
+def test_a_fair_coin_is_not_within_the_bound_of_a_bandit(strategy, monkeypatch):
+    monkeypatch.setattr(plangen, "next_arm", lambda arms, width, chance: chance.choice(arms))
+    monkeypatch.setattr(Node, "next", lambda node, c, chance: chance.choice(node.below))
+    (row,) = (row for row in strategies.all_rows() if row.strategy == strategy and "UCB1" in row.setting)
+    assert not asyncio.run(measure(row, tasks=20)).holds
 
 
 def test_every_strategy_has_a_known_answer():
