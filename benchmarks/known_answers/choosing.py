@@ -71,6 +71,7 @@ def rows() -> list[Row]:
             1.0,
             of_step("self-consistency;n=5", abstaining),
             cost=4,
+            relation="exact",
         ),
         Row(
             "self-consistency",
@@ -79,6 +80,7 @@ def rows() -> list[Row]:
             of_step(beta, skilled(1.0), draws),
             "draws",
             cost=4,
+            relation="exact",
         ),
         Row("self-consistency", "stop=beta, n=40, p=0.8", right, of_step(beta, skilled(0.8))),
         Row("self-consistency", "stop=beta, n=40, p=0.8", drawn, of_step(beta, skilled(0.8), draws), "draws"),
@@ -93,6 +95,7 @@ def rows() -> list[Row]:
             same_as("weighted-vote;n=5", "self-consistency;n=5", skilled(0.6)),
             "same answer",
             cost=2,
+            relation="exact",
         ),
         Row(
             "rpc",
@@ -113,6 +116,7 @@ def rows() -> list[Row]:
             of_step("hedged", always("7"), calls),
             "calls",
             cost=4,
+            relation="exact",
         ),
         Row("hedged", "5 draws, p=0.3, a checklist that sees nothing", 0.3, of_step("hedged", with_checklist(0.3))),
         Row("hedged", "5 draws, p=0.3, one that sees", some(0.3, 5), of_step("hedged", with_checklist(0.3, sees))),

@@ -203,6 +203,7 @@ def rows() -> list[Row]:
             of_step("narrative", StochasticChatModel(tells), calls),
             "calls",
             cost=4,
+            relation="exact",
         ),
         Row("narrative", "p=0.6 after any story", 0.6, of_step("narrative", StochasticChatModel(tells))),
         Row(
@@ -216,5 +217,6 @@ def rows() -> list[Row]:
             ),
             "same answer",
             cost=3,
+            relation="exact",
         ),
     ]
