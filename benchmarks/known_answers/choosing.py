@@ -6,7 +6,7 @@ from known_answers.row import Row, calls, draws, of_step
 from known_answers.theory import highest, majority, settled, some, stays
 from pilotage.agent.models import ModelClient, ScriptedChatModel, ScriptedReply, StochasticChatModel
 from pilotage.agent.strategies import strategy_named
-from pilotage.agent.strategies.known.readers import sees, with_checklist
+from pilotage.agent.strategies.known.readers import number_of_right, with_checklist
 from pilotage.agent.strategies.known.skilled import RIGHT, WRONG, always, answer, skilled, stepped, surer_when_right
 
 
@@ -21,7 +21,7 @@ def same_as(spec: str, other: str, model):
     return sample
 
 
-def perfect(right, chance) -> float:
+def likelier_when_right(right, chance) -> float:
     return -0.1 if right else -0.2
 
 
@@ -87,7 +87,7 @@ def rows() -> list[Row]:
         best(4, surer_when_right, one_sd, highest(0.3, 4, 1)),
         best(16, surer_when_right, one_sd, highest(0.3, 16, 1)),
         best(8, blind, "a blind score", 0.3),
-        best(8, perfect, "a perfect score", some(0.3, 8)),
+        best(8, likelier_when_right, "a perfect score", some(0.3, 8)),
         Row(
             "weighted-vote",
             "n=5, p=0.6, all scores the same: as a majority",
@@ -119,6 +119,11 @@ def rows() -> list[Row]:
             relation="exact",
         ),
         Row("hedged", "5 draws, p=0.3, a checklist that sees nothing", 0.3, of_step("hedged", with_checklist(0.3))),
-        Row("hedged", "5 draws, p=0.3, one that sees", some(0.3, 5), of_step("hedged", with_checklist(0.3, sees))),
+        Row(
+            "hedged",
+            "5 draws, p=0.3, one that sees",
+            some(0.3, 5),
+            of_step("hedged", with_checklist(0.3, number_of_right)),
+        ),
         Row("hedged", "by=mbr, 5 draws, p=0.6", majority(0.6, 5), of_step("hedged;by=mbr", with_checklist(0.6))),
     ]

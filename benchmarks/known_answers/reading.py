@@ -45,11 +45,11 @@ def tells(messages, chance):
     return drawn_answer(0.6, chance)
 
 
-def guesses(right, chance) -> str:
+def guessed_verdict(right, chance) -> str:
     return "yes" if chance.random() < 0.5 else "no"
 
 
-def perfect(right, chance) -> str:
+def true_verdict(right, chance) -> str:
     return "yes" if right else "no"
 
 
@@ -82,7 +82,7 @@ def rows() -> list[Row]:
             "tree-of-thoughts",
             "depth=1, k=4, p=0.3, a judge who sees",
             few,
-            of_step("tree-of-thoughts;depth=1;k=4;votes=1", readers.player(0.3, readers.sees)),
+            of_step("tree-of-thoughts;depth=1;k=4;votes=1", readers.player(0.3, readers.number_of_right)),
         ),
         Row(
             "tree-of-thoughts",
@@ -90,7 +90,7 @@ def rows() -> list[Row]:
             some(0.3, 3),
             of_step(
                 "tree-of-thoughts",
-                readers.planner(0.3, readers.sees),
+                readers.planner(0.3, readers.number_of_right),
             ),
             cost=2,
         ),
@@ -122,14 +122,14 @@ def rows() -> list[Row]:
             "genrm",
             "4 solutions, p=0.3, a verifier who guesses",
             0.3,
-            of_step("genrm;solutions=4", readers.verifying(0.3, guesses)),
+            of_step("genrm;solutions=4", readers.verifying(0.3, guessed_verdict)),
             cost=2,
         ),
         Row(
             "genrm",
             "4 solutions, p=0.3, a perfect verifier",
             few,
-            of_step("genrm;solutions=4", readers.verifying(0.3, perfect)),
+            of_step("genrm;solutions=4", readers.verifying(0.3, true_verdict)),
             cost=2,
         ),
         Row(

@@ -4,7 +4,7 @@ from known_answers.row import Row, draws, of_step
 from known_answers.theory import binomial, saturated, some
 from pilotage.agent.models import ModelClient, ScriptedChatModel, StochasticChatModel
 from pilotage.agent.strategies import strategy_named
-from pilotage.agent.strategies.known.readers import calibrated, knowing, stepping, two_classes
+from pilotage.agent.strategies.known.readers import calibrated, knowing, nine_if_right, stepping, two_classes
 from pilotage.agent.strategies.known.skilled import answer, apart, skilled, stepped
 
 
@@ -35,10 +35,6 @@ def in_two_classes(least: int) -> float:
     """Right where an easy task's probe agrees on it; and where a hard one's does, or does not agree at all."""
     easy, (hard, misled) = probed(0.95, least)[0], probed(0.5, least)
     return (easy + hard + (1 - hard - misled)) / 2
-
-
-def sees(right) -> int:
-    return 9 if right else 0
 
 
 def sure_when_right(right, chance) -> float:
@@ -116,18 +112,18 @@ def rows() -> list[Row]:
             "speculative",
             "threshold=0: the small model's steps, p=0.3",
             0.3,
-            of_step(f"{speculative}0", stepping(0.3), large=stepping(0.8, sees)),
+            of_step(f"{speculative}0", stepping(0.3), large=stepping(0.8, nine_if_right)),
         ),
         Row(
             "speculative",
             "threshold=10: the large one's steps, p=0.8",
             0.8,
-            of_step(f"{speculative}10", stepping(0.3), large=stepping(0.8, sees)),
+            of_step(f"{speculative}10", stepping(0.3), large=stepping(0.8, nine_if_right)),
         ),
         Row(
             "speculative",
             "bad steps are seen and written anew: p=0.3, then 0.8",
             0.3 + 0.7 * 0.8,
-            of_step(f"{speculative}7", stepping(0.3), large=apart(stepping(0.8, sees))),
+            of_step(f"{speculative}7", stepping(0.3), large=apart(stepping(0.8, nine_if_right))),
         ),
     ]

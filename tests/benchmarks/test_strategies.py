@@ -1,10 +1,12 @@
 """The known answers: the closed forms, how a figure is judged, and the command that measures them."""
 
+import ast
 import asyncio
 import importlib
 import json
 import math
 import sys
+from collections import Counter
 from itertools import product
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from known_answers.theory import highest, kept_after, majority, saturated, settl
 
 from pilotage.agent.strategies import installed
 from pilotage.agent.strategies.composed import plangen
+from pilotage.agent.strategies.known import readers
 from pilotage.agent.strategies.searching.mcts import Node
 from pilotage.agent.strategies.spending import saturation
 
@@ -110,6 +113,14 @@ def test_whole_numbers_are_exact():
     whole = [row for row in strategies.all_rows() if row.theory == round(row.theory) and row.relation != "<="]
     assert {row.figure for row in whole} == {"right", "same answer", "draws", "calls", "cap met exactly"}
     assert all(row.relation == "exact" for row in whole)
+
+
+def test_no_name_stands_for_two_functions():
+    files = [file for module in (choosing, readers) for file in Path(module.__file__).parent.glob("*.py")]
+    parts = [part for file in files for part in ast.parse(file.read_text()).body]
+    named = Counter(part.name for part in parts if isinstance(part, ast.FunctionDef))
+    assert named.pop("rows") == 4
+    assert [name for name, times in named.items() if times > 1] == []
 
 
 @pytest.fixture
