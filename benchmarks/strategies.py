@@ -1,7 +1,8 @@
 """Every strategy against what theory gives for it: scripted models of known skill, many tasks, one table.
 
 A row is one known answer. Its verdict is whether the measured mean lies within four standard errors of theory (of
-bounds: not above). All is seeded: the same command gives the same table. Rows whose runs are long get fewer tasks.
+bounds: not above); where theory is exact, whether every task gave just that. All is seeded: the same command gives the
+same table. Rows whose runs are long get fewer tasks.
 
     python benchmarks/strategies.py [--tasks 2000] [--only NAME ...] [--json]
 
@@ -24,6 +25,7 @@ from known_answers.row import Measured, Row, measure
 from pilotage.agent.errors import UsageError
 
 TOOLKITS = ("pilotage", "its_hub", "optillm")
+SIGNS = {"=": "", "<=": "≤ ", "exact": "exactly "}
 COLUMNS = ("strategy", "setting", "figure", "theory", "measured (95%)", "tasks", "")
 
 
@@ -39,7 +41,7 @@ def number(value: float) -> str:
 
 def cells(row: Measured) -> tuple[str, ...]:
     """A row as it is printed."""
-    theory = f"{'≤ ' if row.relation == '<=' else ''}{number(row.theory)}"
+    theory = f"{SIGNS[row.relation]}{number(row.theory)}"
     mean = f"{number(row.mean)} ({number(row.low)}–{number(row.high)})"
     return row.strategy, row.setting, row.figure, theory, mean, f"{row.tasks:,}", "holds" if row.holds else "NO"
 

@@ -6,7 +6,7 @@ from known_answers.row import Row, calls, draws, of_step
 from known_answers.theory import highest, majority, settled, some, stays
 from pilotage.agent.models import ModelClient, ScriptedChatModel, ScriptedReply, StochasticChatModel
 from pilotage.agent.strategies import strategy_named
-from pilotage.agent.strategies.known.readers import sees, with_checklist
+from pilotage.agent.strategies.known.readers import number_of_right, with_checklist
 from pilotage.agent.strategies.known.skilled import RIGHT, WRONG, always, answer, skilled, stepped, surer_when_right
 
 
@@ -21,7 +21,7 @@ def same_as(spec: str, other: str, model):
     return sample
 
 
-def perfect(right, chance) -> float:
+def likelier_when_right(right, chance) -> float:
     return -0.1 if right else -0.2
 
 
@@ -71,6 +71,7 @@ def rows() -> list[Row]:
             1.0,
             of_step("self-consistency;n=5", abstaining),
             cost=4,
+            relation="exact",
         ),
         Row(
             "self-consistency",
@@ -79,13 +80,14 @@ def rows() -> list[Row]:
             of_step(beta, skilled(1.0), draws),
             "draws",
             cost=4,
+            relation="exact",
         ),
         Row("self-consistency", "stop=beta, n=40, p=0.8", right, of_step(beta, skilled(0.8))),
         Row("self-consistency", "stop=beta, n=40, p=0.8", drawn, of_step(beta, skilled(0.8), draws), "draws"),
         best(4, surer_when_right, one_sd, highest(0.3, 4, 1)),
         best(16, surer_when_right, one_sd, highest(0.3, 16, 1)),
         best(8, blind, "a blind score", 0.3),
-        best(8, perfect, "a perfect score", some(0.3, 8)),
+        best(8, likelier_when_right, "a perfect score", some(0.3, 8)),
         Row(
             "weighted-vote",
             "n=5, p=0.6, all scores the same: as a majority",
@@ -93,6 +95,7 @@ def rows() -> list[Row]:
             same_as("weighted-vote;n=5", "self-consistency;n=5", skilled(0.6)),
             "same answer",
             cost=2,
+            relation="exact",
         ),
         Row(
             "rpc",
@@ -113,8 +116,14 @@ def rows() -> list[Row]:
             of_step("hedged", always("7"), calls),
             "calls",
             cost=4,
+            relation="exact",
         ),
         Row("hedged", "5 draws, p=0.3, a checklist that sees nothing", 0.3, of_step("hedged", with_checklist(0.3))),
-        Row("hedged", "5 draws, p=0.3, one that sees", some(0.3, 5), of_step("hedged", with_checklist(0.3, sees))),
+        Row(
+            "hedged",
+            "5 draws, p=0.3, one that sees",
+            some(0.3, 5),
+            of_step("hedged", with_checklist(0.3, number_of_right)),
+        ),
         Row("hedged", "by=mbr, 5 draws, p=0.6", majority(0.6, 5), of_step("hedged;by=mbr", with_checklist(0.6))),
     ]

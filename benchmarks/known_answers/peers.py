@@ -9,12 +9,13 @@ import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from known_answers.choosing import abstaining
 from known_answers.row import Measured, Row, judged, of_step
 from known_answers.theory import majority, some, weighted
 from pilotage.agent.budget import Meter
 from pilotage.agent.errors import BadReply
 from pilotage.agent.kit import Kit
-from pilotage.agent.models import ModelClient, ScriptedChatModel, StochasticChatModel
+from pilotage.agent.models import ModelClient, StochasticChatModel
 from pilotage.agent.peers.block import PeerBlock, Peers
 from pilotage.agent.peers.toolkit import Peer
 from pilotage.agent.state import State
@@ -64,7 +65,8 @@ def marked(p: float, worth) -> StochasticChatModel:
     return StochasticChatModel(reply, keeps_calls=False)
 
 
-def sees(text: str) -> int:
+def eight_if_right(text: str) -> int:
+    """The mark of a judge who sees: 8, or 2."""
     return 8 if f"Answer: {RIGHT}" in text or "good" in text else 2
 
 
@@ -86,7 +88,7 @@ def two_steps(good: float) -> StochasticChatModel:
     """A good or a bad first step, and the answer that follows from it; marks them."""
 
     def reply(messages, chance):
-        if (mark := mark_of(messages, sees)) is not None:
+        if (mark := mark_of(messages, eight_if_right)) is not None:
             return mark
         so_far = next((str(message.text) for message in reversed(messages) if message.type == "ai"), "")
         if not so_far.strip():
@@ -107,11 +109,6 @@ def four_to_one() -> StochasticChatModel:
     return StochasticChatModel(reply, capabilities=CONTINUES, keeps_calls=False)
 
 
-def abstaining(number: int) -> ScriptedChatModel:
-    """Three replies without an answer, the same each time, and two right ones."""
-    return ScriptedChatModel(["I cannot say."] * 3 + [answer(RIGHT)] * 2)
-
-
 def compared() -> list[Compared]:
     """What other toolkits have a method for."""
 
@@ -119,7 +116,7 @@ def compared() -> list[Compared]:
         sample = of_step(spec, model, lambda step, kit: step.candidate == wanted, scores)
         return Row(strategy, setting, theory, sample, "right" if wanted == RIGHT else f"answers {wanted}")
 
-    sure, steps = marked(0.3, sees), two_steps(0.3)
+    sure, steps = marked(0.3, eight_if_right), two_steps(0.3)
     blind, seeing, odds = merging(0.3, lambda read: read[0]), merging(0.3, any), four_to_one()
 
     def known(path):

@@ -1,6 +1,5 @@
 """Strategies whose calls read each other: judges, critics, verifiers, mergers; and those of several kinds of calls."""
 
-from math import log, pi
 from pathlib import Path
 from random import Random
 
@@ -9,10 +8,10 @@ from langchain_core.retrievers import BaseRetriever
 
 from known_answers.choosing import same_as
 from known_answers.row import Row, calls, of_step
-from known_answers.theory import majority, some
+from known_answers.theory import majority, some, worse_pulls
 from pilotage.agent.models import ScriptedReply, StochasticChatModel
 from pilotage.agent.strategies import strategy_named
-from pilotage.agent.strategies.composed.plangen import Arm
+from pilotage.agent.strategies.composed import plangen
 from pilotage.agent.strategies.known import readers
 from pilotage.agent.strategies.known.skilled import drawn_answer
 from pilotage.agent.task import Task
@@ -46,31 +45,32 @@ def tells(messages, chance):
     return drawn_answer(0.6, chance)
 
 
-def guesses(right, chance) -> str:
+def guessed_verdict(right, chance) -> str:
     return "yes" if chance.random() < 0.5 else "no"
 
 
-def perfect(right, chance) -> str:
+def true_verdict(right, chance) -> str:
     return "yes" if right else "no"
 
 
-def pulls(number: int, rounds: int = 600, chances=(0.7, 0.4)) -> float:
+def worse_arm(pulls: int, chances: tuple[float, float], width: float):
     """Pulls of the worse of two arms by the rule of `plangen`."""
-    arms, chance = [Arm(strategy_named("strategy:self-consistency"), []) for _ in chances], Random(number)
-    for pull in range(rounds):
-        arm = max(chance.sample(arms, 2), key=lambda one: one.bound(pull, 2**0.5))
-        arm.marks.append(float(chance.random() < chances[arms.index(arm)]))
-    return float(len(arms[1].marks))
 
+    async def sample(number: int) -> float:
+        arms, chance = [plangen.Arm(strategy_named("self-consistency"), []) for _ in chances], Random(number)
+        for _ in range(pulls):
+            arm = plangen.next_arm(arms, width, chance)
+            arm.marks.append(float(chance.random() < chances[0 if arm is arms[0] else 1]))
+        return float(len(arms[1].marks))
 
-async def worse_arm(number: int) -> float:
-    return pulls(number)
+    return sample
 
 
 def rows() -> list[Row]:
     few = some(0.3, 4)
     layers = f"archon;file={Path(__file__).with_name('layers.toml')}"
     alone = "best-of-n,n=1,scorer=agreement"
+    pulls, arms, width = 4000, (0.9, 0.3), strategy_named("plangen").width
     return [
         Row(
             "tree-of-thoughts",
@@ -82,7 +82,7 @@ def rows() -> list[Row]:
             "tree-of-thoughts",
             "depth=1, k=4, p=0.3, a judge who sees",
             few,
-            of_step("tree-of-thoughts;depth=1;k=4;votes=1", readers.player(0.3, readers.sees)),
+            of_step("tree-of-thoughts;depth=1;k=4;votes=1", readers.player(0.3, readers.number_of_right)),
         ),
         Row(
             "tree-of-thoughts",
@@ -90,7 +90,7 @@ def rows() -> list[Row]:
             some(0.3, 3),
             of_step(
                 "tree-of-thoughts",
-                readers.planner(0.3, readers.sees),
+                readers.planner(0.3, readers.number_of_right),
             ),
             cost=2,
         ),
@@ -122,14 +122,14 @@ def rows() -> list[Row]:
             "genrm",
             "4 solutions, p=0.3, a verifier who guesses",
             0.3,
-            of_step("genrm;solutions=4", readers.verifying(0.3, guesses)),
+            of_step("genrm;solutions=4", readers.verifying(0.3, guessed_verdict)),
             cost=2,
         ),
         Row(
             "genrm",
             "4 solutions, p=0.3, a perfect verifier",
             few,
-            of_step("genrm;solutions=4", readers.verifying(0.3, perfect)),
+            of_step("genrm;solutions=4", readers.verifying(0.3, true_verdict)),
             cost=2,
         ),
         Row(
@@ -183,11 +183,11 @@ def rows() -> list[Row]:
         ),
         Row(
             "plangen",
-            "two arms of .7 and .4, 600 pulls: the worse one, within UCB1's bound",
-            8 * log(600) / 0.3**2 + 1 + pi**2 / 3,
-            worse_arm,
+            f"arms of {arms[0]} and {arms[1]}, {pulls:,} pulls: the worse one, within UCB1's bound for width={width}",
+            worse_pulls(pulls, arms[0] - arms[1], width),
+            worse_arm(pulls, arms, width),
             "pulls",
-            cost=10,
+            cost=5,
             relation="<=",
         ),
         Row(
@@ -203,6 +203,7 @@ def rows() -> list[Row]:
             of_step("narrative", StochasticChatModel(tells), calls),
             "calls",
             cost=4,
+            relation="exact",
         ),
         Row("narrative", "p=0.6 after any story", 0.6, of_step("narrative", StochasticChatModel(tells))),
         Row(
@@ -216,5 +217,6 @@ def rows() -> list[Row]:
             ),
             "same answer",
             cost=3,
+            relation="exact",
         ),
     ]

@@ -16,6 +16,9 @@ ERRORS = 4.0
 """Standard errors within which a figure is what theory gives."""
 ROUNDING = 1e-9
 
+Relation = Literal["=", "<=", "exact"]
+"""What theory gives: the mean of the samples, the most that it may be, or every sample."""
+
 Sample = Callable[[int], Awaitable[float]]
 """What the task of a number gives: 1 or 0 for a share, any number for a mean."""
 
@@ -27,11 +30,11 @@ class Row:
     Attributes:
         strategy: whose.
         setting: its parameters, and the model.
-        theory: the mean of the samples that theory gives; a bound where `relation` says so.
+        theory: what theory gives.
         sample: measures it on one task.
         figure: what is measured, where it is not the share of right answers.
         cost: how many times fewer tasks it gets, since each takes that much longer.
-        relation: whether theory gives the mean, or the most that it may be.
+        relation: what of the samples that is.
     """
 
     strategy: str
@@ -40,7 +43,7 @@ class Row:
     sample: Sample
     figure: str = "right"
     cost: float = 1
-    relation: Literal["=", "<="] = "="
+    relation: Relation = "="
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Measured:
     strategy: str
     setting: str
     figure: str
-    relation: str
+    relation: Relation
     theory: float
     mean: float
     low: float
@@ -71,8 +74,7 @@ async def measure(row: Row, tasks: int) -> Measured:
 def judged(row: Row, values: list[float]) -> Measured:
     """The mean of samples, beside what theory gives.
 
-    A share has the standard error that theory gives it, so that 0 and 1 must be met exactly; another mean has that of
-    its own spread.
+    A share has the standard error that theory gives it, another mean that of its own spread.
     """
     count, mean = len(values), math.fsum(values) / len(values)
     if set(values) <= {0.0, 1.0}:
@@ -82,10 +84,11 @@ def judged(row: Row, values: list[float]) -> Measured:
         error = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / max(1, count - 1) / count)
         low, high = mean - Z_95 * error, mean + Z_95 * error
     off = mean - row.theory
-    holds = (off if row.relation == "<=" else abs(off)) <= ERRORS * error + ROUNDING
-    return Measured(
-        row.strategy, row.setting, row.figure, row.relation, row.theory, mean, low, high, count, bool(holds)
-    )
+    if row.relation == "exact":
+        holds = all(value == row.theory for value in values)
+    else:
+        holds = (off if row.relation == "<=" else abs(off)) <= ERRORS * error + ROUNDING
+    return Measured(row.strategy, row.setting, row.figure, row.relation, row.theory, mean, low, high, count, holds)
 
 
 def is_right(step, kit) -> bool:

@@ -1,12 +1,11 @@
 """How much is spent: stops and caps; and two models, of which the small one does what it can."""
 
 from known_answers.row import Row, draws, of_step
-from known_answers.theory import binomial, some
+from known_answers.theory import binomial, saturated, some
 from pilotage.agent.models import ModelClient, ScriptedChatModel, StochasticChatModel
 from pilotage.agent.strategies import strategy_named
-from pilotage.agent.strategies.known.readers import calibrated, knowing, stepping, two_classes
+from pilotage.agent.strategies.known.readers import calibrated, knowing, nine_if_right, stepping, two_classes
 from pilotage.agent.strategies.known.skilled import answer, apart, skilled, stepped
-from pilotage.agent.strategies.spending.saturation import saturated_at
 
 
 async def cap_is_met(number: int) -> float:
@@ -17,9 +16,14 @@ async def cap_is_met(number: int) -> float:
     return float(step.candidate == "7" and kit.usage.completion_tokens == cap + 2)  # the answer is two words
 
 
-def saying(answers: str):
-    """A model that gives these answers in turn, from the first again on each task."""
-    return lambda number: ScriptedChatModel([answer(said) for said in answers])
+def saturating(told: str, answers: str) -> Row:
+    """How many of these answers, given in turn, are drawn at the default price."""
+
+    def model(number: int) -> ScriptedChatModel:
+        return ScriptedChatModel([answer(said) for said in answers])
+
+    drawn = of_step(f"saturation;most={len(answers)}", model, draws)
+    return Row("saturation", f"price .02, {told}", saturated(answers, "0.02"), drawn, "draws", 10, "exact")
 
 
 def probed(p: float, least: int, n: int = 5) -> tuple[float, float]:
@@ -31,10 +35,6 @@ def in_two_classes(least: int) -> float:
     """Right where an easy task's probe agrees on it; and where a hard one's does, or does not agree at all."""
     easy, (hard, misled) = probed(0.95, least)[0], probed(0.5, least)
     return (easy + hard + (1 - hard - misled)) / 2
-
-
-def sees(right) -> int:
-    return 9 if right else 0
 
 
 def sure_when_right(right, chance) -> float:
@@ -77,6 +77,7 @@ def rows() -> list[Row]:
             cap_is_met,
             "cap met exactly",
             cost=4,
+            relation="exact",
         ),
         Row(
             "difficulty-adaptive",
@@ -90,25 +91,9 @@ def rows() -> list[Row]:
             in_two_classes(4),
             of_step(f"{adaptive}0.8", classes),
         ),
-        Row(
-            "saturation", "price .02, all agree", 2, of_step("saturation", saying("aaaaaaaa"), draws), "draws", cost=10
-        ),
-        Row(
-            "saturation",
-            "price .02, two answers in turn",
-            saturated_at(0.5, 0.02),
-            of_step("saturation", saying("abababab"), draws),
-            "draws",
-            cost=10,
-        ),
-        Row(
-            "saturation",
-            "price .02, eight answers in turn",
-            saturated_at(2 / 11, 0.02),
-            of_step("saturation;most=40", saying("01234567" * 5), draws),
-            "draws",
-            cost=10,
-        ),
+        saturating("all agree", "aaaaaaaa"),
+        saturating("two answers in turn", "abababab"),
+        saturating("eight answers in turn", "01234567" * 5),
         Row(
             "cascade",
             "threshold=0: the small model alone, p=0.3",
@@ -127,18 +112,18 @@ def rows() -> list[Row]:
             "speculative",
             "threshold=0: the small model's steps, p=0.3",
             0.3,
-            of_step(f"{speculative}0", stepping(0.3), large=stepping(0.8, sees)),
+            of_step(f"{speculative}0", stepping(0.3), large=stepping(0.8, nine_if_right)),
         ),
         Row(
             "speculative",
             "threshold=10: the large one's steps, p=0.8",
             0.8,
-            of_step(f"{speculative}10", stepping(0.3), large=stepping(0.8, sees)),
+            of_step(f"{speculative}10", stepping(0.3), large=stepping(0.8, nine_if_right)),
         ),
         Row(
             "speculative",
             "bad steps are seen and written anew: p=0.3, then 0.8",
             0.3 + 0.7 * 0.8,
-            of_step(f"{speculative}7", stepping(0.3), large=apart(stepping(0.8, sees))),
+            of_step(f"{speculative}7", stepping(0.3), large=apart(stepping(0.8, nine_if_right))),
         ),
     ]

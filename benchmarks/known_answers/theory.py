@@ -1,6 +1,7 @@
-"""Closed forms: what voting, choosing and stopping come to where draws are right with a known probability."""
+"""What voting, choosing and stopping come to where draws are right with a known probability."""
 
 import math
+from fractions import Fraction
 from statistics import NormalDist
 
 NORMAL = NormalDist()
@@ -60,9 +61,39 @@ def settled(p: float, most: int, sure: float = 0.95) -> tuple[float, float]:
     return right, drawn
 
 
+def saturated(answers: str, price: str) -> int:
+    """How many answers are drawn, one by one and two at least, until one more is expected to gain less than its price.
+
+    One more draw than n succeeds where none did before with probability p (1 - p)^n (Wang et al. 2025), p being the
+    share of the commonest answer so far. In exact fractions: 2/11 (9/11)^11 lies under 1/50 by 2 10^-6.
+    """
+    for n in range(2, len(answers)):
+        p = Fraction(max(answers[:n].count(one) for one in answers), n)
+        if p * (1 - p) ** n < Fraction(price):
+            return n
+    return len(answers)
+
+
 def weighted(p: float, n: int, odds: float) -> float:
     """Mean weight of the better of two answers among n draws, each of which weighs `odds` times the other's."""
     return sum(binomial(p, n, k) * odds * k / (odds * k + n - k) for k in range(n + 1))
+
+
+def worse_pulls(n: int, gap: float, width: float) -> float:
+    """Most pulls, in expectation, of the worse of two arms by n rounds of mean + width sqrt(ln t / pulls).
+
+    Bubeck and Cesa-Bianchi 2012, 'Regret Analysis of Stochastic and Nonstochastic Multi-armed Bandit Problems',
+    theorem 2.1, whose alpha is 2 width^2: u = 4 width^2 ln n / gap^2 pulls tell the arms apart, and after t of them
+    either bound fails with probability t^(1 - alpha) at most. It sums these to infinity, which takes alpha > 2; here
+    the sum ends with the rounds, so that a width of 1 (alpha = 2) has a bound as well. Below 1 it says nothing.
+
+    Args:
+        n: rounds.
+        gap: between the mean rewards, which are within 0 and 1.
+        width: of the confidence bound; sqrt 2 in UCB1 as it was published.
+    """
+    enough = math.ceil(4 * width**2 * math.log(n) / gap**2)
+    return enough + 2 * math.fsum(t ** (1 - 2 * width**2) for t in range(enough, n))
 
 
 def kept_after(passes: int, shares: dict[str, float], weights: dict[str, float]) -> dict[str, float]:

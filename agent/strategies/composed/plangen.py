@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from random import Random
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -52,6 +54,12 @@ class Arm:
             return math.inf
         mean = sum(self.marks) / len(self.marks)
         return mean + width * math.sqrt(math.log(pulls) / len(self.marks))
+
+
+def next_arm(arms: Sequence[Arm], width: float, chance: Random) -> Arm:
+    """The arm with the highest upper confidence bound after the pulls so far, of equals one that is drawn."""
+    pulls = sum(len(arm.marks) for arm in arms)
+    return max(chance.sample(arms, len(arms)), key=lambda arm: arm.bound(pulls, width))
 
 
 class PlanGen(Strategy):
@@ -108,7 +116,7 @@ class PlanGen(Strategy):
         steps, marks = list[Step](), list[float | None]()
         limit: BudgetExceeded | None = None
         for number in range(self.rounds):
-            arm = max(chance.sample(arms, len(arms)), key=lambda one: one.bound(number, self.width))
+            arm = next_arm(arms, self.width, chance)
             step: Step | None
             try:
                 step = await arm.strategy.run(told, reseeded(kit, number))

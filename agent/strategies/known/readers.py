@@ -32,7 +32,7 @@ def first(texts: Sequence[str]) -> int:
     return 1
 
 
-def sees(texts: Sequence[str]) -> int:
+def number_of_right(texts: Sequence[str]) -> int:
     """The number of a right solution, or of the first."""
     return next((number for number, text in enumerate(texts, 1) if RIGHT in text), 1)
 
@@ -238,6 +238,11 @@ def two_classes(messages: list[BaseMessage], chance: Random) -> ScriptLine:
     if "without these mistakes" in asked:
         return answer(WRONG if easy else RIGHT)
     return drawn_answer(0.95 if easy else 0.5, chance)
+
+
+def nine_if_right(right: bool) -> int:
+    """The mark of a judge who sees: 9, or 0."""
+    return 9 if right else 0
 
 
 def stepping(good: float, mark: Callable[[bool], Any] = lambda right: 9) -> StochasticChatModel:

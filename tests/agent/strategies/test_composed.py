@@ -18,7 +18,7 @@ from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.layers import read_ranking
 from pilotage.agent.strategies.composed.medprompt import Medprompt
 from pilotage.agent.strategies.composed.narrative import Narrative
-from pilotage.agent.strategies.composed.plangen import Arm, PlanGen
+from pilotage.agent.strategies.composed.plangen import Arm, PlanGen, next_arm
 from pilotage.agent.strategies.composed.retrieve import Retrieve
 from pilotage.agent.strategies.known.readers import constrained, likes_a_place, right_first, team
 from pilotage.agent.task import Task
@@ -339,10 +339,16 @@ def test_a_retriever_that_fails_ends_the_run_before_a_draw_is_paid(monkeypatch):
 def test_a_bandit_comes_to_pull_the_best_arm():
     arms = [Arm(strategy_named("strategy:best-of-n"), []), Arm(strategy_named("strategy:self-consistency"), [])]
     chance = Random(3)
-    for pull in range(600):
-        arm = max(chance.sample(arms, 2), key=lambda one: one.bound(pull, 1.0))
+    for _ in range(600):
+        arm = next_arm(arms, 1.0, chance)
         arm.marks.append(float(chance.random() < (0.7 if arm is arms[0] else 0.4)))
     assert len(arms[0].marks) > 5 * len(arms[1].marks)
+
+
+def test_arms_whose_solutions_are_marked_alike_are_tried_as_often():
+    strategy = PlanGen(arms="best-of-n,n=1,scorer=agreement|self-consistency,n=1", rounds=30)
+    step, _ = run(strategy, constrained(0.5, mark=lambda said: 0.2))
+    assert step.evidence.note.endswith("tried: best-of-n 15, self-consistency 15")
 
 
 def test_a_solution_that_is_marked_as_certain_ends_it_and_others_are_tried_again():

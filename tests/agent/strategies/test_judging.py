@@ -20,9 +20,9 @@ from pilotage.agent.strategies.known.readers import (
     any_of,
     first_of,
     keeps,
+    number_of_right,
     planner,
     player,
-    sees,
     solutions,
     verifying,
     with_checklist,
@@ -40,13 +40,13 @@ TASKS = 80
 
 
 def test_of_one_level_a_blind_judge_is_one_draw_and_one_who_sees_finds_what_is_there():
-    blind, seeing = player(0.3, lambda texts: 1), player(0.3, sees)
+    blind, seeing = player(0.3, lambda texts: 1), player(0.3, number_of_right)
     assert near(accuracy(TreeOfThoughts(depth=1, k=4), blind, TASKS), 0.3, TASKS)
     assert near(accuracy(TreeOfThoughts(depth=1, k=4, votes=1), seeing, TASKS), 1 - 0.7**4, TASKS)
 
 
 def test_the_best_thought_is_gone_on_with():
-    assert near(accuracy(TreeOfThoughts(), planner(0.3, sees), TASKS), 1 - 0.7**3, TASKS)
+    assert near(accuracy(TreeOfThoughts(), planner(0.3, number_of_right), TASKS), 1 - 0.7**3, TASKS)
     assert near(accuracy(TreeOfThoughts(), planner(0.3, lambda texts: 1), TASKS), 0.3, TASKS)
 
 
@@ -64,7 +64,7 @@ def test_the_judges_read_the_same_solutions_in_orders_of_their_own():
 
 def test_what_it_costs_is_thoughts_solutions_and_votes_by_level():
     for strategy in (TreeOfThoughts(), TreeOfThoughts(k=2, breadth=2, depth=3), TreeOfThoughts(judge="judge")):
-        model = planner(0.5, sees)
+        model = planner(0.5, number_of_right)
         _, kit = run(strategy, model)
         assert kit.usage.llm_calls == strategy.least_calls
 
@@ -115,7 +115,9 @@ def test_agents_who_see_what_is_right_find_it_and_a_blind_judge_is_one_draw():
     assert near(accuracy(MultiAgentDebate(), seeing, TASKS), 1 - 0.7**3, TASKS)
     blind = player(0.3, lambda texts: 1, keeps)
     assert near(accuracy(MultiAgentDebate(decide="judge"), blind, TASKS), 0.3, TASKS)
-    assert near(accuracy(MultiAgentDebate(decide="judge"), player(0.3, sees, keeps), TASKS), 1 - 0.7**3, TASKS)
+    assert near(
+        accuracy(MultiAgentDebate(decide="judge"), player(0.3, number_of_right, keeps), TASKS), 1 - 0.7**3, TASKS
+    )
 
 
 def test_an_agent_without_an_answer_keeps_the_one_before():
@@ -175,7 +177,7 @@ def test_identical_samples_give_the_same_without_a_judge():
 
 def test_a_blind_checklist_is_a_draw_and_one_that_sees_finds_what_is_there():
     assert near(accuracy(Hedged(), with_checklist(0.3, lambda texts: 1), TASKS), 0.3, TASKS)
-    assert near(accuracy(Hedged(), with_checklist(0.3, sees), TASKS), 1 - 0.7**5, TASKS)
+    assert near(accuracy(Hedged(), with_checklist(0.3, number_of_right), TASKS), 1 - 0.7**5, TASKS)
 
 
 def test_by_least_risk_the_answer_with_which_most_draws_agree_is_taken():

@@ -13,7 +13,7 @@ from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel,
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.state import State
 from pilotage.agent.strategies import strategy_named
-from pilotage.agent.strategies.known.readers import stepping
+from pilotage.agent.strategies.known.readers import nine_if_right, stepping
 from pilotage.agent.strategies.known.skilled import always, apart
 from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.two_models.speculative import Speculative
@@ -186,12 +186,8 @@ def test_its_spec_names_the_second_model():
 # Speculative reasoning
 
 
-def sees(right):
-    return 9 if right else 0
-
-
 def test_of_speculation_the_extremes_are_all_small_and_all_large():
-    small, large = stepping(0.3), stepping(0.8, sees)
+    small, large = stepping(0.3), stepping(0.8, nine_if_right)
     assert near(share(Speculative(large="big", threshold=0), small, large), 0.3, TASKS)
     assert large.counted.llm_calls == 0
     calls = small.counted.llm_calls
@@ -201,7 +197,7 @@ def test_of_speculation_the_extremes_are_all_small_and_all_large():
 
 def test_a_large_model_that_sees_which_step_is_good_writes_the_others():
     """A bad step is seen and written anew: .3 + .7 x .8."""
-    small, large = stepping(0.3), apart(stepping(0.8, sees))
+    small, large = stepping(0.3), apart(stepping(0.8, nine_if_right))
     assert near(share(Speculative(large="big"), small, large), 0.3 + 0.7 * 0.8, TASKS)
 
 
@@ -221,7 +217,7 @@ def test_where_the_budget_ends_before_the_large_model_writes_the_small_ones_step
 
 def test_both_models_of_speculation_are_charged_and_no_call_is_repeated_after_a_kill(tmp_path):
     cache = ResponseCache(tmp_path / "responses.sqlite")
-    small, large = stepping(0.3), stepping(0.8, sees)
+    small, large = stepping(0.3), stepping(0.8, nine_if_right)
     step, kit = run_two(Speculative(large="big"), small, large, cache=cache)
     assert counted(step.usage) == counted(kit.meter.spent) == counted(small.counted, large.counted)
     again, kit = run_two(Speculative(large="big"), small, large, cache=cache)
