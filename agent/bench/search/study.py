@@ -30,7 +30,7 @@ from pilotage.common.locks import FileLock
 Objective = Literal["pareto", "accuracy"]
 Sampler = Literal["tpe", "random"]
 
-JOURNAL = "journal.log"
+JOURNAL, STUDY = "journal.log", "architectures"
 SETTING, TOLD = "setting", "told"
 STARTUP = 8
 """Trials that are drawn at random before the sampler learns from them."""
@@ -145,11 +145,11 @@ class ArchitectureSearch(FileLock):
             ["maximize", "minimize"] if self._objective == "pareto" else ["maximize"]
         )
         try:
-            self._study = optuna.create_study(
-                storage=JournalStorage(JournalFileBackend(str(path), lock_obj=_NoLock(str(path)))),
-                study_name="architectures",
-                directions=directions,
-                load_if_exists=True,
+            storage = JournalStorage(JournalFileBackend(str(path), lock_obj=_NoLock(str(path))))
+            self._study = (
+                optuna.load_study(study_name=STUDY, storage=storage)  # which writes nothing
+                if end
+                else optuna.create_study(study_name=STUDY, storage=storage, directions=directions)
             )
             _ = self.tried, dict(self._study.user_attrs.get(SETTING, {}))  # whether they can be read
         except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:

@@ -149,7 +149,12 @@ class _Bench:
         return cls(settings, model_of(settings), searched, held_out, len(defects) + len(ungraded), folder, console)
 
     async def judge(self, file: Path) -> Judged:
-        """What an architecture is worth on the search tasks. Raises BeyondBudget where a budget cannot hold it, Unable."""
+        """What an architecture is worth on the search tasks.
+
+        Raises:
+            BeyondBudget: a budget cannot hold it.
+            Unable: the model or the machine lacks what it needs.
+        """
         from pilotage.agent.bench.run import solve_by_all, tidied
         from pilotage.agent.bench.search.study import Judged
 
