@@ -135,7 +135,7 @@ def test_a_log_of_inspect_tells_what_each_model_used(bench):
     assert sum(one["total_tokens"] for one in used.values()) == sum(
         sample["output"]["usage"]["total_tokens"] for sample in samples
     )
-    assert all(one["total_tokens"] > 0 for sample in samples for one in sample["model_usage"].values())
+    assert used["scripted:s.json"]["total_tokens"] == 0  # such a threshold leaves everything to the large one
 
 
 def test_the_page_of_the_docs_shows_what_the_command_prints(command_line):
