@@ -11,8 +11,10 @@ import ast
 import json
 import re
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 
 from pilotage.agent.numbers import is_bare_number, mentions, parse_number, plain
 from pilotage.agent.task import Kind
@@ -23,7 +25,8 @@ _MARKS = (
         r"(?:the\s+)?(?:final\s+)?answer[ \t*]*(?:[:：]|\bis\b:?)\**[ \t]*(?P<answer>.*)",
         re.I,
     ),
-    re.compile(r"<answer>(?P<answer>.*?)</answer>", re.I | re.S),
+    # Only as far as the next one opens, so that many which nothing closes are read in linear time.
+    re.compile(r"<answer>(?P<answer>(?:(?!<answer>).)*?)</answer>", re.I | re.S),
     re.compile(r"(?:^|\n)####[ \t]*(?P<answer>.+)"),
     re.compile(r"\\boxed\{(?P<answer>(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"),
 )
@@ -152,11 +155,16 @@ def parse_grid(text: str) -> list[list[int]] | None:
 
 def without_marks(text: str) -> str:
     """A text without the lines that mark its answer, and without what stands behind a mark that ends its line."""
-    matches = [match for mark in _MARKS for match in mark.finditer(text)]
-    marked = {text.count("\n", 0, match.start("answer")) for match in matches}
-    alone = [text.count("\n", 0, match.start("answer")) for match in matches if not match["answer"].strip(" *")]
-    lines = text.split("\n")[: min(alone, default=None)]
-    return "\n".join(line for number, line in enumerate(lines) if number not in marked).strip()
+    lines = text.split("\n")
+    starts = list(accumulate((len(line) + 1 for line in lines), initial=0))
+    marked: set[int] = set()
+    end = len(lines)
+    for match in (match for mark in _MARKS for match in mark.finditer(text)):
+        first, last = (bisect_right(starts, place) - 1 for place in (match.start("answer"), match.end()))
+        marked.update(range(first, last + 1))
+        if not match["answer"].strip(" *"):
+            end = min(end, first)
+    return "\n".join(line for number, line in enumerate(lines[:end]) if number not in marked).strip()
 
 
 def _before_the_cut(text: str) -> str:
@@ -168,6 +176,14 @@ def _before_the_cut(text: str) -> str:
 
 
 def _marked(text: str, *, cut: bool = False) -> str | None:
+    """What stands at the last mark, and at marks within that: "Answer: the answer is B"."""
+    found = inner = _at_mark(text, cut=cut)
+    while inner:
+        found, inner = inner, _at_mark(inner)
+    return found
+
+
+def _at_mark(text: str, *, cut: bool = False) -> str | None:
     """What stands at the last mark; where that ends its line, all that follows, or of a cut text a closed block."""
     text = text[-_TAIL:]
     last: re.Match[str] | None = None
@@ -186,8 +202,7 @@ def _marked(text: str, *, cut: bool = False) -> str | None:
         if cut and (fenced is None or not fenced[0].endswith("```")):
             return None
         answer = fenced[1] if fenced else rest
-    answer = answer.strip()
-    return _marked(answer) or answer  # "Answer: the answer is B"
+    return answer.strip()
 
 
 def _program(text: str, *, cut: bool = False) -> str | None:

@@ -6,7 +6,7 @@ import time
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from pilotage.agent.errors import BudgetExceeded, UsageError
+from pilotage.agent.errors import BeyondBudget, BudgetExceeded
 from pilotage.agent.trace import Usage
 from pilotage.common.tokens import estimate_tokens
 
@@ -36,10 +36,10 @@ class Budget(BaseModel):
     reply_tokens: int = Field(0, ge=0, le=1_000_000, description="least limit of a reply; 0: each block's own")
 
     def require_room_for(self, prompt: str) -> None:
-        """Raises UsageError where not even one step on this prompt fits."""
+        """Raises BeyondBudget where not even one step on this prompt fits."""
         needed = estimate_tokens(prompt) + MIN_COMPLETION
         if needed > self.max_tokens:
-            raise UsageError(
+            raise BeyondBudget(
                 f"a budget of {self.max_tokens} tokens is too small for one step on this task: give --max-tokens "
                 f"{needed} or more (in Python, Budget(max_tokens={needed}))"
             )

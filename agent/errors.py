@@ -30,6 +30,10 @@ class UsageError(PilotageError):
     exit_code = 2
 
 
+class BeyondBudget(UsageError):
+    """A budget cannot hold what a method needs at least; nothing is paid."""
+
+
 class Unable(UsageError):
     """A method needs what the model or the machine has not: log-probabilities, or a sandbox."""
 

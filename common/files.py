@@ -34,6 +34,16 @@ def replace(path: Path, content: bytes | Iterable[bytes], *, private: bool = Fal
     sync_folder(path.parent)
 
 
+def is_torn(rest: bytes, *beginnings: bytes) -> bool:
+    """Whether what stands behind the last line end of a file may be a line of ours that a kill has torn.
+
+    Args:
+        rest: what stands there.
+        beginnings: how our lines begin.
+    """
+    return any(rest.startswith(beginning[: len(rest)]) for beginning in beginnings)
+
+
 def make_private(path: Path) -> None:
     """Makes a file that its owner alone can read, where none is there, and its folder."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

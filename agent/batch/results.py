@@ -13,7 +13,7 @@ from pilotage.agent.batch.summary import SUMMED
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import score_of
-from pilotage.common.files import replace
+from pilotage.common.files import is_torn, replace
 from pilotage.common.json_text import read_json
 from pilotage.common.locks import FileLock
 from pilotage.common.paths import expanded
@@ -22,6 +22,10 @@ from pilotage.common.text import json_line
 
 if TYPE_CHECKING:
     from pilotage.agent.sandbox import Sandbox
+
+
+_BEGINNINGS = (b'{"format": ', b'{"task_id": ')
+"""Of every line, now and in older versions."""
 
 
 def key(task_id: str, order: int | None = None) -> str:
@@ -143,9 +147,11 @@ class ResultsFile(FileLock):
         done, start = Rows(self.path), 0
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n"):
-                    break
                 try:
+                    if not line.endswith(b"\n"):
+                        if is_torn(line, *_BEGINNINGS):
+                            break
+                        raise ValueError
                     result = read_json(line)
                     _require_whole(result)
                     done.note(result, start)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 from pilotage.agent.bench.outcomes import Outcomes
 from pilotage.agent.bench.schema import Benched
 from pilotage.agent.task import Task
+from pilotage.agent.trace import Usage
 from pilotage.common.files import replace
 from pilotage.common.redaction import redact
 from pilotage.common.text import json_line
@@ -42,9 +44,10 @@ def write_logs(data: Benched, outcomes: Sequence[Outcomes], folder: Path, now: d
     for one in outcomes:
         log = log_of(data, one, now)
         name = f"{now:%Y-%m-%dT%H-%M-%S+00-00}_{_word(one.name)}_{log['eval']['task_id']}.json"
-        for stale in folder.glob(f"*_{log['eval']['task_id']}.json"):
-            stale.unlink()
         replace(folder / name, redact(json_line(log)).encode())
+        for other in folder.glob(f"*_{log['eval']['task_id']}.json"):
+            if other.name != name:
+                other.unlink()
         written.append(folder / name)
     return written
 
@@ -97,13 +100,13 @@ def log_of(data: Benched, one: Outcomes, now: datetime) -> dict[str, Any]:
                 }
             ],
         },
-        "stats": {"started_at": when, "completed_at": when, "model_usage": {setting.model: _all(samples)}},
+        "stats": {"started_at": when, "completed_at": when, "model_usage": _all(samples)},
         "samples": samples,
     }
 
 
 def _sample(task: Task, family: str, line: Mapping[str, Any], epoch: int, model: str) -> dict[str, Any]:
-    answer, usage = line["answer"] or "", _usage(line["usage"])
+    answer, spent = line["answer"] or "", Usage.model_validate(line["usage"])
     message = {"role": "assistant", "content": answer, "model": model, "source": "generate"}
     score = line["score"]
     error = line.get("error")
@@ -117,27 +120,30 @@ def _sample(task: Task, family: str, line: Mapping[str, Any], epoch: int, model:
         "output": {
             "model": model,
             "choices": [{"message": message, "stop_reason": "max_tokens" if line.get("cut") else "stop"}],
-            "usage": usage,
-            "time": line["usage"]["seconds"],
+            "usage": _usage(spent),
+            "time": spent.seconds,
         },
         "scores": {SCORER: {"value": 0.0 if score is None else score, "answer": line["answer"]}},
         "metadata": {"family": family, "route": line.get("route"), "stopped_by": line.get("stopped_by")},
-        "model_usage": {model: usage},
+        "model_usage": {name: _usage(part) for name, part in {**spent.others, model: spent.own}.items()},
         **({"error": {"message": error, "traceback": "", "traceback_ansi": ""}} if error is not None else {}),
     }
 
 
-def _usage(spent: Mapping[str, Any]) -> dict[str, int]:
+def _usage(spent: Usage) -> dict[str, int]:
     """What a run cost, as Inspect counts: what was read from a cache apart from the rest of the prompt."""
-    read, cached, written = spent["prompt_tokens"], spent["cached_tokens"], spent["completion_tokens"]
     return {
-        "input_tokens": read - cached,
-        "input_tokens_cache_read": cached,
-        "output_tokens": written,
-        "total_tokens": read + written,
+        "input_tokens": spent.prompt_tokens - spent.cached_tokens,
+        "input_tokens_cache_read": spent.cached_tokens,
+        "output_tokens": spent.completion_tokens,
+        "total_tokens": spent.total_tokens,
     }
 
 
-def _all(samples: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    names = ("input_tokens", "input_tokens_cache_read", "output_tokens", "total_tokens")
-    return {name: sum(sample["output"]["usage"][name] for sample in samples) for name in names}
+def _all(samples: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """What all samples cost, by model."""
+    sums: dict[str, Counter[str]] = {}
+    for sample in samples:
+        for model, usage in sample["model_usage"].items():
+            sums.setdefault(model, Counter()).update(usage)
+    return sums

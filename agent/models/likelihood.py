@@ -31,6 +31,9 @@ Way = Literal["grammar", "prompt"]
 
 LONGEST = 512
 """Tokens of a text whose likelihood is asked for at most."""
+IMPOSSIBLE = -700.0
+"""A token of a lower log-probability is one that a backend calls impossible (-9999, or a float's lowest number): no
+softmax is as sure, and a perplexity would be beyond what a float holds."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,8 @@ class Likelihood:
             text: what is to come next, without white space at its ends.
 
         Raises:
-            UnusableReply: the text is longer than `LONGEST` tokens, or the backend told something else than its tokens;
-                what that cost is in it.
+            UnusableReply: the text is longer than `LONGEST` tokens, or the backend told something else than its tokens,
+                or called one impossible; what that cost is in it.
             ModelError: the model did not answer.
         """
         asked = self._by_grammar if self._way == "grammar" else self._by_prompt
@@ -109,6 +112,8 @@ class Likelihood:
             raise UnusableReply(
                 f"{self.client.name} did not tell the likelihood of the text it was given.", reply.usage
             )
+        if min(token.logprob for token in tokens) < IMPOSSIBLE:
+            raise UnusableReply(f"{self.client.name} called a token of the text it was given impossible.", reply.usage)
         return Given(tokens, reply.usage)
 
     async def _by_grammar(self, messages: Sequence[Message], begun: str, text: str) -> Request:
@@ -186,7 +191,13 @@ def _written(begun: str, text: str, reply: Reply) -> tuple[TokenLogprob, ...] | 
     if reply.text not in (text, begun + text) or not reply.logprobs:
         return None
     *before, last = reply.logprobs
-    return tuple(before) if before and not last.token else reply.logprobs
+    tokens = tuple(before) if before and not last.token else reply.logprobs
+    return tokens if _ascii("".join(token.token for token in tokens)) == _ascii(text) else None
+
+
+def _ascii(text: str) -> str:
+    """What of a text no token can end within; a token that is a part of another character shows as anything else."""
+    return "".join(filter(str.isascii, text))
 
 
 def _at_end(text: str, reply: Reply) -> tuple[TokenLogprob, ...] | None:

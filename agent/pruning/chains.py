@@ -9,18 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from pilotage.agent.answers import extract, without_marks
+from pilotage.agent.answers import extract, normal_form, without_marks
 from pilotage.agent.errors import TaskError, UsageError
+from pilotage.agent.numbers import parse_number, plain
 from pilotage.agent.prompting import describe
+from pilotage.agent.pruning import MOST_STEPS
 from pilotage.agent.sandbox import Sandbox
-from pilotage.agent.task import Task
+from pilotage.agent.task import Kind, Task
 from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.tasks.jsonl import task_from
 from pilotage.common.json_text import NotJson, read_json
@@ -72,10 +74,19 @@ class Chain:
         content = [self.question, [step.text for step in self.steps], self.answer]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
+    def reasoning(self, without: Collection[int] = ()) -> str:
+        """The steps but for those at some places, and no mark of an answer: what an answer stands behind."""
+        return "\n\n".join(step.read for place, step in enumerate(self.steps) if place not in without and step.read)
+
     @property
-    def begun(self) -> str:
-        """What an answer stands behind, as `reasoning` of all steps."""
-        return "\n\n".join(step.read for step in self.steps if step.read)
+    def ending(self) -> str:
+        """The one line that marks the answer in an example; an answer of several lines stands fenced behind it."""
+        return f"Answer:\n```\n{self.answer}\n```" if "\n" in self.answer else f"Answer: {self.answer}"
+
+    @property
+    def is_gradable(self) -> bool:
+        """Whether anything may say if the answer is right."""
+        return self.score is not None or self.task is not None
 
     async def is_right(self, sandbox: Sandbox | None) -> bool | None:
         """Whether the answer is right; None where nothing says so.
@@ -110,14 +121,17 @@ def _parts(text: str, between: re.Pattern[str]) -> list[str]:
 
 
 def chains_in(
-    paths: Sequence[Path], tasks: Mapping[str, Task], fields: Mapping[str, str]
+    paths: Sequence[Path], tasks: Mapping[str, Task], fields: Mapping[str, str], most_steps: int = MOST_STEPS
 ) -> tuple[list[Chain], list[str]]:
     """The chains of files, each content once, and what was left out: where it stands and why.
+
+    Of copies the first that can be graded is taken, else the first.
 
     Args:
         paths: the files.
         tasks: of results, by id.
         fields: which field of a plain record holds what, where it is not by its own name.
+        most_steps: a chain of more is left out.
 
     Raises:
         UsageError: a file cannot be read, or results are there and no tasks.
@@ -133,7 +147,14 @@ def chains_in(
                 is_result = isinstance(record.get("task_id"), str) and isinstance(record.get("steps"), list)
                 name = f"{path.name}:{number}"
                 chain = _of_result(record, tasks, path) if is_result else _of_record(record, fields, name)
-                chains.setdefault(chain.digest, chain)
+                if len(chain.steps) > most_steps:
+                    raise TaskError(
+                        f"it has {len(chain.steps)} steps, where {most_steps} are the most: give --most-steps "
+                        f"{len(chain.steps)} to take it"
+                    )
+                known = chains.setdefault(chain.digest, chain)
+                if chain.is_gradable and not known.is_gradable:
+                    chains[chain.digest] = chain
             except (TaskError, NotJson) as error:
                 left_out.append(f"{path}:{number}: {error}")
             except ValidationError as error:
@@ -162,19 +183,29 @@ def _of_result(record: Mapping[str, Any], tasks: Mapping[str, Task], path: Path)
         raise TaskError(f"it answered another question than {id!r:.80} asks now")
     if record.get("error") is not None or record.get("cut") or not isinstance(record.get("answer"), str):
         raise TaskError("it has no whole answer")
-    texts = [step.get("text") for step in record["steps"] if isinstance(step, dict) and step.get("block") != "answer"]
-    score = record.get("score")
+    answer, score = carriable(record["answer"]).strip(), record.get("score")
+    if score is not None and (isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1):
+        raise TaskError("its score is no number from 0 to 1")
+    form = normal_form(task.kind, answer, task.choices)
+
+    def led_there(step: Mapping[str, Any]) -> bool:
+        candidate = step.get("candidate")
+        return not isinstance(candidate, str) or normal_form(task.kind, candidate, task.choices) == form
+
+    written = [step for step in record["steps"] if isinstance(step, dict) and step.get("block") != "answer"]
+    texts = [step.get("text") for step in written if led_there(step)]
     steps = tuple(step for text in texts if isinstance(text, str) for step in steps_of(carriable(text)))
-    known = float(score) if isinstance(score, int | float) else None
-    return _whole(Chain(id, describe(task.public()), steps, carriable(record["answer"]).strip(), known))
+    return _whole(Chain(id, describe(task.public()), steps, answer, None if score is None else float(score)))
 
 
 def _of_record(record: Mapping[str, Any], fields: Mapping[str, str], name: str) -> Chain:
     """The chain of a plain record. Raises TaskError where it has none."""
     values = {own: record.get(fields.get(own, own)) for own in FIELDS}
     for own in ("question", "reasoning", "answer"):
+        if (name_there := fields.get(own, own)) not in record:
+            raise TaskError(f"there is no field {name_there!r}: name it by --map {own}=FIELD")
         if values[own] is None or values[own] == "":
-            raise TaskError(f"there is no field {fields.get(own, own)!r}: name it by --map {own}=FIELD")
+            raise TaskError(f"its field {name_there!r} is empty")
     reasoning: Any = values["reasoning"]
     texts: list[Any] = reasoning if isinstance(reasoning, list) else [reasoning]
     if not isinstance(values["question"], str) or not all(isinstance(text, str) for text in texts):
@@ -185,22 +216,34 @@ def _of_record(record: Mapping[str, Any], fields: Mapping[str, str], name: str) 
     if values["gold"] is not None:
         task = task_from({"question": values["question"], "answer": values["gold"]}, name)
     answer = values["answer"] if isinstance(values["answer"], str) else json.dumps(values["answer"])
-    marked = extract("text", answer)  # of a written solution, what it marks
+    answer = extract("text", answer) or answer  # of a written solution, what it marks
+    kind = "text" if task is None else task.kind
+    said = extract("text", texts[-1])
+    if said is not None and _form(kind, said) != _form(kind, answer):
+        raise TaskError(f"its reasoning ends in another answer, {said!r:.80}, than its own, {answer!r:.80}")
     return _whole(
         Chain(
             str(values["id"]) if values["id"] is not None else name,
             carriable(values["question"]).strip(),
             several if len(several) > 1 else steps_of(texts[0]),
-            carriable(marked or answer).strip(),
+            carriable(answer).strip(),
             task=task,
         )
     )
+
+
+def _form(kind: Kind, answer: str) -> str:
+    """One spelling of an answer, which may be a number also where nothing says what kind it is of."""
+    number = parse_number(answer) if kind == "text" else None
+    return normal_form(kind, answer) if number is None else plain(number)
 
 
 def _whole(chain: Chain) -> Chain:
     """A chain that has a step and an answer. Raises TaskError where it has not."""
     if not chain.answer:
         raise TaskError("its answer is empty")
+    if normal_form("text", extract("text", chain.ending) or "") != normal_form("text", chain.answer):
+        raise TaskError("its answer holds marks of other answers, or is too long to be marked")
     if not any(step.read for step in chain.steps):
         raise TaskError("it has no step of reasoning")
     return chain

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.common.files import is_torn
 from pilotage.common.json_text import read_json
 from pilotage.common.locks import FileLock
 from pilotage.common.redaction import redact
@@ -51,6 +52,8 @@ class PrunedFile(FileLock):
             raise UsageError(f"{self.path} holds something already; add --resume to go on, or choose another --out")
         done: dict[str, dict[str, Any]] = {}
         end = content.rfind(b"\n") + 1
+        if not is_torn(content[end:], b'{"messages": ', b'{"question": '):
+            raise UsageError(f"{self.path} ends in something that is no pruned chain; choose another --out")
         for number, line in enumerate(content[:end].splitlines(), 1):
             try:
                 told = read_json(line)["pruning"]

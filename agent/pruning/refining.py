@@ -45,11 +45,9 @@ class Refined:
     def line(self, form: Form, made_by: dict[str, Any], bill: Bill) -> dict[str, Any]:
         """The line of the output: an example for fine-tuning, and how it was made."""
         chain = self.chain
-        kept = [step for place, step in enumerate(chain.steps) if place not in self.dropped]
-        reasoning = "\n\n".join(step.text for step in kept)
+        reasoning = chain.reasoning(self.dropped)
         if form == "chat":
-            marked = any(step.read != step.text for step in kept)
-            whole = reasoning if marked else f"{reasoning}\n\nAnswer: {chain.answer}"
+            whole = f"{reasoning}\n\n{chain.ending}"
             turns = [{"role": "user", "content": chain.question}, {"role": "assistant", "content": whole}]
             example: dict[str, Any] = {"messages": turns}
         else:
@@ -86,7 +84,7 @@ async def refine(chain: Chain, likelihood: Likelihood, rule: Rule, bill: Bill, *
 
     The importance of step i is log(PPL(answer | question, steps without i) / PPL(answer | question, steps)), after the
     PIR of LIMOPro (Xiao et al. 2025), for the answer that the chain itself came to. Progressive steps always stay and
-    are not asked about. A step that only marks the answer stays, and none of the marks is read.
+    are not asked about. None of the marks of the answer is read, and a step with one stays without it.
 
     Args:
         chain: what to prune.
@@ -100,8 +98,7 @@ async def refine(chain: Chain, likelihood: Likelihood, rule: Rule, bill: Bill, *
     """
     kinds: list[str] | None = [ANY] * len(chain.steps)
     if asks_kinds:
-        kinds, usage = await kinds_of(chain, likelihood.client)
-        bill.usage += usage
+        kinds = await kinds_of(chain, likelihood.client, bill)
     may_go = [
         place
         for place, step in enumerate(chain.steps)
@@ -109,8 +106,7 @@ async def refine(chain: Chain, likelihood: Likelihood, rule: Rule, bill: Bill, *
     ]
 
     async def given(without: frozenset[int]) -> Given:
-        read = [step.read for place, step in enumerate(chain.steps) if place not in without and step.read]
-        begun = "\n\n".join([*map(quoted_text, read), LEAD])
+        begun = "\n\n".join([quoted_text(chain.reasoning(without)), LEAD])
         asked = await likelihood.ask([Message(role="user", content=quoted_text(chain.question))], begun, chain.answer)
         bill.usage += asked.usage
         return asked
@@ -129,9 +125,8 @@ async def refine(chain: Chain, likelihood: Likelihood, rule: Rule, bill: Bill, *
         after = whole.mean_logprob - importance[next(iter(gone))]
     else:
         after = (await given(gone)).mean_logprob
-    before, counted = await likelihood.count("\n\n".join(step.text for step in chain.steps))
-    kept = [step.text for place, step in enumerate(chain.steps) if place not in gone]
-    left, _ = await likelihood.count("\n\n".join(kept))
+    before, counted = await likelihood.count(chain.reasoning())
+    left, _ = await likelihood.count(chain.reasoning(gone))
     return Refined(
         chain,
         None if kinds is None else tuple(kinds),

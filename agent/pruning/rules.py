@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -29,8 +30,8 @@ class Rule:
     def written(self) -> str:
         """One text for one rule."""
         if self.below is not None:
-            return f"below {self.below:g}"
-        return "drop " + ",".join(f"{kind} {share:g}" for kind, share in sorted(self.shares.items()))
+            return f"below {self.below!r}"
+        return "drop " + ",".join(f"{kind} {share!r}" for kind, share in sorted(self.shares.items()))
 
     def dropped(self, importance: Mapping[int, float], kinds: Sequence[str]) -> set[int]:
         """Places of the steps that go.
@@ -58,11 +59,13 @@ def rule_of(drop: str | None, below: float | None, *, asks_kinds: bool) -> Rule:
         asks_kinds: whether steps have kinds.
 
     Raises:
-        UsageError: both are given, or a share is none.
+        UsageError: both are given, or a share or the threshold is none.
     """
     if below is not None:
         if drop is not None:
             raise UsageError("--drop and --below are two ways to choose: give one of them")
+        if math.isnan(below):
+            raise UsageError("--below nan is no threshold: write --below 0.05")
         return Rule(below=below)
     known = FUNCTIONAL if asks_kinds else (ANY,)
     if drop is None:
@@ -72,6 +75,8 @@ def rule_of(drop: str | None, below: float | None, *, asks_kinds: bool) -> Rule:
     shares: dict[str, float] = {}
     for part in drop.split(","):
         kind, _, share = (piece.strip() for piece in part.partition("="))
+        if not asks_kinds and kind in FUNCTIONAL:
+            raise UsageError(f"--drop {kind}=... needs kinds, and --kinds none asks none: leave out one of them")
         if kind not in known:
             raise UsageError(f"--drop knows no kind {kind!r:.80}{did_you_mean(kind, known)}: use {', '.join(known)}")
         if kind in shares:

@@ -25,14 +25,14 @@ class Pruned:
         chains: how many there are.
         known: those that the output held before.
         new: those that were pruned now.
-        left_out: those that could not be, by id, and why.
+        left_out: of each that could not be its id, and why.
         usage: what this sitting cost, chains that were left out included.
     """
 
     chains: int
     known: int = 0
     new: int = 0
-    left_out: dict[str, str] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
     usage: Usage = field(default_factory=Usage)
 
 
@@ -67,7 +67,7 @@ async def prune_all(
                 refined = await refine(chain, likelihood, rule, bill, asks_kinds=asks_kinds)
             except (BadReply, ContextExceeded, RequestRefused) as error:
                 bill.usage += getattr(error, "usage", Usage())
-                so_far.left_out[chain.id] = str(error)
+                so_far.left_out.append(f"{chain.id}: {error}")
                 if isinstance(error, ModelUnavailable):
                     refusals.refused(error)
                 continue

@@ -13,7 +13,7 @@ from typing import ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from pilotage.agent.budget import MIN_COMPLETION, Budget
-from pilotage.agent.errors import Unable, UsageError
+from pilotage.agent.errors import BeyondBudget, Unable
 from pilotage.agent.kit import Kit
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.prompting import content_fingerprint
@@ -96,7 +96,8 @@ class Strategy(BaseModel, ABC):
 
         Raises:
             Unable: log-probabilities, or a sandbox, that are not there.
-            UsageError: a model that there is not, or more calls than the budget has.
+            BeyondBudget: more calls than the budget has.
+            UsageError: a model that there is not.
         """
         self.require_calls(budget)
         for name in self.named_models:
@@ -111,19 +112,19 @@ class Strategy(BaseModel, ABC):
             raise Unable(f"{self.spec} runs programs, and there is no sandbox: leave out --sandbox none")
 
     def require_calls(self, budget: Budget) -> None:
-        """Raises UsageError where a budget has fewer calls than it needs."""
+        """Raises BeyondBudget where a budget has fewer calls than it needs."""
         if (calls := self.least_calls) > budget.max_calls:
-            raise UsageError(
+            raise BeyondBudget(
                 f"{self.spec} needs {calls} calls and the budget has {budget.max_calls}: give --max-calls {calls} or "
                 f"more (in Python, Budget(max_calls={calls}))"
             )
 
     def require_room(self, prompt: str, budget: Budget) -> None:
-        """Raises UsageError where a budget cannot hold the calls that it needs on this prompt: before any is paid."""
+        """Raises BeyondBudget where a budget cannot hold the calls that it needs on this prompt: before any is paid."""
         self.require_calls(budget)
         needed = self.least_calls * (estimate_tokens(prompt) + MIN_COMPLETION)
         if needed > budget.max_tokens:
-            raise UsageError(
+            raise BeyondBudget(
                 f"a budget of {budget.max_tokens} tokens is too small for the {self.least_calls} calls of {self.spec} "
                 f"on this task: give --max-tokens {needed} or more (in Python, Budget(max_tokens={needed}))"
             )

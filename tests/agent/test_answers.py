@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pilotage.agent.answers import conveys, extract, normal_form, parse_grid, resolve_choice
+from pilotage.agent.answers import conveys, extract, normal_form, parse_grid, resolve_choice, without_marks
 from pilotage.agent.numbers import is_bare_number, parse_number, plain
 
 KINDS = ["numeric", "choice", "text", "program", "grid"]
@@ -110,6 +110,22 @@ def test_long_nonsense_is_read_quickly(kind, text: str):
     started = time.process_time()
     extract(kind, text)
     assert time.process_time() - started < 5  # what is not linear takes minutes
+
+
+@pytest.mark.parametrize("text", ["<answer>" * 60_000, "Answer: 1\n" * 90_000, "```\n" + "Answer:\n" * 90_000 + "```"])
+def test_marks_of_a_long_text_are_left_out_quickly(text: str):
+    started = time.process_time()
+    without_marks(text)
+    assert time.process_time() - started < 10  # what is not linear takes minutes
+
+
+def test_marks_within_marks_are_read_however_many():
+    assert extract("numeric", "answer:" * 1140 + "7") == "7"
+    assert extract("text", "<answer>one <answer>two</answer>") == "two"
+
+
+def test_a_marked_answer_of_several_lines_is_left_out_whole():
+    assert without_marks("Work.\n<answer>\n4\n</answer>\nDone.") == "Work.\nDone."
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,7 @@ def test_a_torn_last_line_is_dropped_and_the_rest_kept(tmp_path):
     [
         (json.dumps(result("a")) + "\n", False, SETTINGS, "add --resume"),
         ("not json\n", True, SETTINGS, "line 1 is no result"),
+        ("notes without a line end", True, SETTINGS, "line 1 is no result"),
         (json.dumps(result("a")) + "\n", True, {"policy": "random"}, "resume with the same settings"),
     ],
 )

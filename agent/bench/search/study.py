@@ -23,13 +23,14 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pilotage.agent.bench.search.space import Architecture, Space, in_words, toml_of
-from pilotage.agent.errors import UsageError
+from pilotage.agent.errors import BeyondBudget, Unable, UsageError
+from pilotage.common.files import is_torn, replace
 from pilotage.common.locks import FileLock
 
 Objective = Literal["pareto", "accuracy"]
 Sampler = Literal["tpe", "random"]
 
-JOURNAL = "journal.log"
+JOURNAL, STUDY = "journal.log", "architectures"
 SETTING, TOLD = "setting", "told"
 STARTUP = 8
 """Trials that are drawn at random before the sampler learns from them."""
@@ -44,12 +45,14 @@ class Judged:
         tokens: mean tokens of a task, all calls in full.
         calls: mean calls of a task.
         spent: tokens of all tasks.
+        failed: runs that had no usable reply, and count as wrong until they are tried again.
     """
 
     accuracy: float
     tokens: float
     calls: float
     spent: int
+    failed: int = 0
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Tried:
         number: from 0.
         name: of the architecture's file, without the ending.
         words: the architecture in a line.
-        judged: what it is worth; None where it could not be run within the budget.
+        judged: what it is worth; None where it could not be run within the budget, or not by this model or machine.
         why: what kept it from being run.
         again: whether an earlier trial had proposed the same, so that this one cost nothing.
     """
@@ -114,37 +117,43 @@ class ArchitectureSearch(FileLock):
         setting: Mapping[str, Any] | None = None,
         resume: bool = False,
     ) -> None:
+        self._open: dict[int, Tried] = {}
         self.folder, self._space, self._objective, self._sampler, self._seed = folder, space, objective, sampler, seed
         busy = UsageError(f"another process searches in {folder}: wait for it, or choose another --out")
         super().__init__(folder / "search.lock", busy)
         try:
-            self._study = self._opened(resume)
+            self._open_study(resume)
             own = {"objective": objective, "sampler": sampler, "seed": seed, "space": asdict(space)}
             self._require_setting({**own, **(setting or {})})
         except BaseException:
             self.close()
             raise
 
-    def _opened(self, resume: bool) -> optuna.Study:
+    def _open_study(self, resume: bool) -> None:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         path = self.folder / JOURNAL
         there = path.read_bytes() if path.exists() else b""
         if there and not resume:
             raise UsageError(f"{self.folder} holds a search already; add --resume to go on, or choose another --out")
+        none = UsageError(f"{path} is no journal of a search; choose another --out")
+        end = there.rfind(b"\n") + 1
+        if not is_torn(there[end:], b'{"op_code":'):
+            raise none
         if there:
-            os.truncate(path, there.rfind(b"\n") + 1)  # a line that a kill has torn would spoil those after it
+            os.truncate(path, end)  # a line that a kill has torn would spoil those after it
         directions: list[Literal["maximize", "minimize"]] = (
             ["maximize", "minimize"] if self._objective == "pareto" else ["maximize"]
         )
         try:
-            return optuna.create_study(
-                storage=JournalStorage(JournalFileBackend(str(path), lock_obj=_NoLock(str(path)))),
-                study_name="architectures",
-                directions=directions,
-                load_if_exists=True,
+            storage = JournalStorage(JournalFileBackend(str(path), lock_obj=_NoLock(str(path))))
+            self._study = (
+                optuna.load_study(study_name=STUDY, storage=storage)  # which writes nothing
+                if end
+                else optuna.create_study(study_name=STUDY, storage=storage, directions=directions)
             )
-        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-            raise UsageError(f"{path} is no journal of a search; choose another --out") from error
+            _ = self.tried, dict(self._study.user_attrs.get(SETTING, {}))  # whether they can be read
+        except (ValueError, LookupError, TypeError, AttributeError, AssertionError, RecursionError) as error:
+            raise none from error
 
     def _require_setting(self, setting: Mapping[str, Any]) -> None:
         now = json.loads(json.dumps(setting))
@@ -159,9 +168,10 @@ class ArchitectureSearch(FileLock):
 
     @property
     def tried(self) -> list[Tried]:
-        """The trials that have come to something, in order."""
-        ended = (TrialState.COMPLETE, TrialState.FAIL)
-        return [_tried(trial) for trial in self._study.get_trials(deepcopy=False, states=ended)]
+        """The trials that have come to something, in order; those of this sitting that had failed runs, too."""
+        states = (TrialState.COMPLETE, TrialState.FAIL)
+        ended = {trial.number: _tried(trial) for trial in self._study.get_trials(deepcopy=False, states=states)}
+        return [one for _, one in sorted((ended | self._open).items())]
 
     @property
     def spent(self) -> int:
@@ -180,8 +190,9 @@ class ArchitectureSearch(FileLock):
         """Tries architectures until there are `trials` trials.
 
         Args:
-            judge: says what the architecture in a file is worth; a UsageError of it means that the budget of a task
-                cannot hold this one.
+            judge: says what the architecture in a file is worth; raises BeyondBudget or Unable where the budget of a
+                task, the model or the machine cannot hold this one. A trial with failed runs stays open: it is judged
+                again by the next sitting.
             trials: how many there are to be, with those of earlier sittings.
             seconds: begin none after so many.
             most_tokens: begin none once all have spent so many.
@@ -208,8 +219,12 @@ class ArchitectureSearch(FileLock):
         if earlier is None:
             try:
                 judged = await judge(self.file(name))
-            except UsageError as error:
+            except (BeyondBudget, Unable) as error:
                 why = str(error)
+        if judged is not None and judged.failed:
+            tried = Tried(trial.number, name, told["words"], judged, again=told["again"])
+            self._open[trial.number] = tried
+            return tried
         told |= {"why": why} if judged is None else {"judged": asdict(judged)}
         trial.set_user_attr(TOLD, told)
         if judged is None:
@@ -218,12 +233,28 @@ class ArchitectureSearch(FileLock):
         return _tried(self._study.tell(trial, values))
 
     def _begun(self) -> Trial | None:
-        """A trial that a kill left under way; its choices are those in the journal."""
-        begun = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        return Trial(self._study, begun[0]._trial_id) if begun else None
+        """A trial that an earlier sitting left open; its choices are those in the journal.
+
+        Those that a kill kept it from making are drawn as they would have been, behind those that were.
+        """
+        running = self._study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        begun = next((one for one in running if one.number not in self._open), None)
+        if begun is None:
+            return None
+        made = dict(begun.distributions)
+        self._draw_from_stream(begun.number)
+        trial = Trial(self._study, begun._trial_id)
+        for name, choices in made.items():
+            if not choices.single() and name not in trial.relative_params:
+                self._study.sampler.sample_independent(self._study, begun, name, choices)
+        return trial
 
     def _asked(self) -> Trial:
-        number = len(self._study.get_trials(deepcopy=False))
+        self._draw_from_stream(len(self._study.get_trials(deepcopy=False)))
+        return self._study.ask()
+
+    def _draw_from_stream(self, number: int) -> None:
+        """Lets the sampler draw from the stream of a trial."""
         seed = int(np.random.SeedSequence([self._seed, number]).generate_state(1)[0])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -232,7 +263,6 @@ class ArchitectureSearch(FileLock):
                 if self._sampler == "random"
                 else optuna.samplers.TPESampler(seed=seed, multivariate=True, n_startup_trials=STARTUP)
             )
-        return self._study.ask()
 
     def file(self, name: str) -> Path:
         """Where an architecture is described."""
@@ -240,8 +270,6 @@ class ArchitectureSearch(FileLock):
 
     def keep(self, layers: Architecture) -> str:
         """Describes an architecture in a file of the folder, and returns its name there."""
-        from pilotage.common.files import replace
-
         text = toml_of(layers)
         name = hashlib.sha256(text.encode()).hexdigest()[:8]
         if not self.file(name).exists():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -147,7 +149,12 @@ class _Bench:
         return cls(settings, model_of(settings), searched, held_out, len(defects) + len(ungraded), folder, console)
 
     async def judge(self, file: Path) -> Judged:
-        """What an architecture is worth on the search tasks. Raises UsageError where a budget cannot hold it."""
+        """What an architecture is worth on the search tasks.
+
+        Raises:
+            BeyondBudget: a budget cannot hold it.
+            Unable: the model or the machine lacks what it needs.
+        """
         from pilotage.agent.bench.run import solve_by_all, tidied
         from pilotage.agent.bench.search.study import Judged
 
@@ -162,6 +169,7 @@ class _Bench:
             float(1000 * outcomes.cost.mean()),
             float(outcomes.usage("llm_calls").mean()),
             round(1000 * outcomes.cost.sum()),
+            sum("error" in line for lines in outcomes.lines for line in lines),
         )
 
     def require_room(self, study: ArchitectureSearch) -> None:
@@ -225,11 +233,18 @@ def _opened(bench: _Bench, looked_for: SearchOptions, resume: bool) -> Architect
     about = conditions_of(settings, bench.model) | {
         "tasks": sorted(one.task.asked for one in bench.searched),
         "held out": sorted(one.task.asked for one in bench.held_out),
+        "set of right answers": _right([*bench.searched, *bench.held_out]),
     }
     return ArchitectureSearch(
         bench.folder, Space(routes=routes, depth=looked_for.depth), objective=looked_for.objective.value,
         sampler=looked_for.sampler.value, seed=settings.seed, setting=about, resume=resume,
     )  # fmt: skip
+
+
+def _right(assigned: Sequence[Assigned]) -> str:
+    """A hash of what is right of all tasks together, from which it cannot be read."""
+    hidden = sorted([one.task.asked, one.task.model_dump_json(include={"gold", "metadata"})] for one in assigned)
+    return hashlib.sha256(json.dumps(hidden).encode()).hexdigest()[:8]
 
 
 async def _run(study: ArchitectureSearch, bench: _Bench, looked_for: SearchOptions, console: Screen) -> None:
@@ -238,7 +253,7 @@ async def _run(study: ArchitectureSearch, bench: _Bench, looked_for: SearchOptio
     def on_trial(tried: Tried) -> None:
         said = tried.why or "nothing"
         if tried.judged is not None:
-            said = f"{tried.judged.accuracy:.1%} right, {tried.judged.tokens:,.0f} tokens"
+            said = f"{tried.judged.accuracy:.1%} right, {tried.judged.tokens:,.0f} tokens{_failed(tried.judged.failed)}"
         again = " (as before)" if tried.again else ""
         place = f"trial {1 + tried.number} of {looked_for.trials}"
         console.print_line(f"{place}: {plain(tried.words)}: {plain(said)}{again}")
@@ -247,6 +262,10 @@ async def _run(study: ArchitectureSearch, bench: _Bench, looked_for: SearchOptio
         bench.judge, looked_for.trials, seconds=None if looked_for.minutes is None else 60 * looked_for.minutes,
         most_tokens=looked_for.total_tokens, on_trial=on_trial,
     )  # fmt: skip
+
+
+def _failed(runs: int) -> str:
+    return f" ({runs} runs failed)" if runs else ""
 
 
 def _best(tried: Sequence[Tried]) -> Tried:
@@ -289,13 +308,15 @@ def _print(console: Screen, data: dict[str, Any], benched: Benched) -> None:
     front = {one["name"] for one in data["front"]}
     known = {one["name"]: one for one in reversed(data["trials"])}
     for one in sorted(known.values(), key=lambda one: -(one["judged"] or {"accuracy": -1})["accuracy"]):
-        cells, note = ["", "", ""], "beyond the budget of a task"
+        cells, note = ["", "", ""], "could not be run"
         if (judged := one["judged"]) is not None:
             cells = [f"{judged['accuracy']:.1%}", f"{judged['tokens']:,.0f}", f"{judged['calls']:.1f}"]
-            note = "front" if one["name"] in front else ""
+            note = ("front" if one["name"] in front else "") + _failed(judged["failed"])
         rows.add_row(str(1 + one["number"]), plain(one["words"]), *cells, note)
     console.print(f"{len(data['trials'])} trials on {len(data['search_tasks'])} tasks, {data['tokens_spent']:,} tokens")
     console.print(rows)
+    if runs := sum(one["judged"]["failed"] for one in data["trials"] if one["judged"] and not one["again"]):
+        console.print_line(f"{runs} runs of trials had no usable reply and count as wrong; --resume tries them again")
     console.print(f"\non {benched.setting.tasks} tasks that no trial has seen:")
     names = ["one draw", data["best"]["words"]][-len(benched.methods) :]
     for name, method in zip(names, benched.methods, strict=True):

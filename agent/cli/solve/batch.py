@@ -208,12 +208,17 @@ def conditions_of(settings: Settings, model: ModelClient) -> dict[str, Any]:
     learns = settings.learn and settings.memory != "none"
     return {
         "learning": "no" if not learns else f"every={settings.learn_every}" if settings.learn_every else "each",
-        "model": f"{model.name} ({_short_hash(model.identity.encode())})",
+        "model": identified(model),
         **({"policy file": _short_hash(file.read_bytes())} if file is not None and file.is_file() else {}),
         **settings.budget.model_dump(mode="json"),
         "memory": settings.memory != "none",
         **settings.model_dump(mode="json", include=set(DECIDING)),
     }
+
+
+def identified(model: ModelClient) -> str:
+    """A model's name, and a hash of what the response cache knows it by, which tells others of that name apart."""
+    return f"{model.name} ({_short_hash(model.identity.encode())})"
 
 
 def _short_hash(content: bytes) -> str:

@@ -16,6 +16,7 @@ from pilotage.agent.cli.options import BASE_URL, GRADING_SANDBOX, MODEL, expert
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import counting, interruptible, plain, screen
 from pilotage.agent.errors import ModelUnavailable, UsageError
+from pilotage.agent.pruning import MOST_STEPS
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -56,6 +57,7 @@ class Choosing:
         Kinds.model, metavar="model|none", help="Who says which steps are functional; none: any step may go."
     )
     only_right: bool = typer.Option(False, "--only-right", help="Only chains whose answer is graded right.")
+    most_steps: int = typer.Option(MOST_STEPS, min=1, help="Leave out chains of more steps: each may cost a call.")
 
 
 @app.command()
@@ -82,6 +84,7 @@ def prune(
 
     Needed is what the answer becomes less likely without: the chain's own final answer, right or wrong.
     """
+    from pilotage.agent.cli.solve.batch import identified
     from pilotage.agent.models import ResponseCache, load_model
     from pilotage.agent.models.likelihood import Likelihood
     from pilotage.agent.pruning.output import PrunedFile
@@ -91,12 +94,17 @@ def prune(
     console = screen(errors=True, soft_wrap=True)
     asks_kinds = choosing.kinds is Kinds.model
     rule = rule_of(choosing.drop, choosing.below, asks_kinds=asks_kinds)
-    chains, left_out = _chains(files, tasks, fields, console)
+    chains, left_out = _chains(files, tasks, fields, choosing.most_steps, console)
     file_to_write(out)
     client = load_model(
         model or "embedded", base_url=base_url, cache=ResponseCache() if cache else None, slots=concurrency
     )
-    made_by = {"model": client.name, "rule": rule.written, "form": form.value}
+    made_by = {
+        "model": identified(client),
+        "rule": rule.written,
+        "kinds": choosing.kinds.value,
+        "form": form.value,
+    }
 
     async def everything() -> Pruned:
         ours = await _right(chains, sandbox) if choosing.only_right else chains
@@ -120,12 +128,12 @@ def prune(
             pruned = asyncio.run(everything())
         except ModelUnavailable as error:
             raise ModelUnavailable(f"{error} The pruning ends here; {rest}") from error
-    console.print_left_out([f"{id}: {why}" for id, why in pruned.left_out.items()])
+    console.print_left_out(pruned.left_out)
     return _output(pruned, lines, out, len(left_out) + len(pruned.left_out))
 
 
 def _chains(
-    files: Sequence[Path], specs: Sequence[str] | None, fields: str | None, console: Screen
+    files: Sequence[Path], specs: Sequence[str] | None, fields: str | None, most_steps: int, console: Screen
 ) -> tuple[list[Chain], list[str]]:
     """The chains of the files; what is left out of them is named. Raises UsageError where there is none."""
     from pilotage.agent.banks.sources import mixed
@@ -133,7 +141,7 @@ def _chains(
     from pilotage.agent.tasks.fields import mapping
 
     given = {one.task.id: one.task for one in mixed(specs)[0]} if specs else {}
-    chains, left_out = chains_in(files, given, mapping(fields, FIELDS))
+    chains, left_out = chains_in(files, given, mapping(fields, FIELDS), most_steps)
     console.print_left_out(left_out)
     if not chains:
         raise UsageError(f"no chain can be read of {', '.join(map(str, files))}; give results, or JSON Lines with "

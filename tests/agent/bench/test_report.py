@@ -122,6 +122,22 @@ def test_a_log_of_inspect_has_every_run(bench):
     assert len(list(Path("logs").glob("*.json"))) == 6, "of other conditions it is another log"
 
 
+def test_a_log_of_inspect_tells_what_each_model_used(bench):
+    Path("s.json").write_text(json.dumps({"rules": {"": "It is 480.\nAnswer: 480"}}))
+    Path("l.json").write_text(json.dumps({"rules": {"": "It is so.\nAnswer: 480"}}))
+    cascade = "strategy:cascade;large=scripted:l.json;threshold=1.1"
+    found = bench("--model", "scripted:s.json", "--inspect", "logs", methods=(cascade,))
+    assert found.code == 0
+    [log] = [json.loads(path.read_text()) for path in Path("logs").glob("*.json")]
+    used = log["stats"]["model_usage"]
+    assert set(used) == {"scripted:s.json", "scripted:l.json"}
+    samples = log["samples"]
+    assert sum(one["total_tokens"] for one in used.values()) == sum(
+        sample["output"]["usage"]["total_tokens"] for sample in samples
+    )
+    assert used["scripted:s.json"]["total_tokens"] == 0  # such a threshold leaves everything to the large one
+
+
 def test_the_page_of_the_docs_shows_what_the_command_prints(command_line):
     root = Path(__file__).parents[3]
     shown = (root / "docs" / "bench.md").read_text()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -11,7 +12,7 @@ from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.bench.search.space import Space, in_words, toml_of, trimmed
 from pilotage.agent.bench.search.split import split
 from pilotage.agent.bench.search.study import JOURNAL, ArchitectureSearch, Judged, front_of
-from pilotage.agent.errors import UsageError
+from pilotage.agent.errors import BeyondBudget, UsageError
 from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.layers import Critique, Fuse, Generate, Rank, UnitTest, Verify
 from pilotage.agent.task import Task
@@ -130,6 +131,53 @@ async def test_a_killed_search_makes_the_trials_of_an_undisturbed_one(tmp_path):
         assert study.tried == whole
 
 
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+async def test_choices_that_a_kill_kept_from_being_made_are_those_of_an_undisturbed_search(tmp_path, sampler):
+    with search(tmp_path / "whole", seed=3, sampler=sampler) as study:
+        await study.run(judge, 11)
+        whole = study.tried
+    lines = (tmp_path / "whole" / JOURNAL).read_bytes().splitlines(keepends=True)
+    begun = [place for place, line in enumerate(lines) if json.loads(line)["op_code"] == 4]  # a trial is created
+    for number, choices in ((1, 0), (4, 3), (10, 0), (10, 5)):
+        folder = tmp_path / f"{number}-{choices}"
+        (folder / "architectures").mkdir(parents=True)
+        (folder / JOURNAL).write_bytes(b"".join(lines[: begun[number] + 1 + choices]))
+        with search(folder, seed=3, sampler=sampler, resume=True) as study:
+            await study.run(judge, 11)
+            assert study.tried == whole
+
+
+async def test_an_error_that_is_not_of_the_budget_ends_the_search(tmp_path):
+    async def broken(file):
+        raise UsageError("the results file is damaged")
+
+    with search(tmp_path / "o") as study:
+        with pytest.raises(UsageError, match="damaged"):
+            await study.run(broken, 3)
+        assert study.tried == []
+
+
+async def test_a_trial_with_failed_runs_is_named_and_judged_again(tmp_path):
+    asked = []
+
+    async def flaky(file):
+        asked.append(file.name)
+        one = worth(file)
+        return replace(one, accuracy=0.0, failed=2) if len(asked) in (2, 3) else one
+
+    with search(tmp_path / "o") as study:
+        await study.run(flaky, 5)
+        first = study.tried
+    assert [one.number for one in first] == [*range(5)]
+    assert [one.judged.failed for one in first] == [0, 2, 2, 0, 0]
+    with search(tmp_path / "o", resume=True) as study:
+        assert [one.number for one in study.tried] == [0, 3, 4]
+        await study.run(flaky, 5)
+        assert [one.words for one in study.tried] == [one.words for one in first]
+        assert not any(one.judged.failed for one in study.tried)
+    assert asked[-2:] == asked[1:3]
+
+
 async def test_the_same_again_costs_nothing_and_what_no_budget_holds_is_named(tmp_path):
     judged = []
 
@@ -137,7 +185,7 @@ async def test_the_same_again_costs_nothing_and_what_no_budget_holds_is_named(tm
         judged.append(file.name)
         one = worth(file)
         if one.calls > 8:
-            raise UsageError("the budget cannot hold it")
+            raise BeyondBudget("the budget cannot hold it")
         return one
 
     with search(tmp_path / "o") as study:
@@ -167,9 +215,14 @@ async def test_a_search_is_not_written_over_nor_mixed(tmp_path):
         search(tmp_path / "o")
     with pytest.raises(UsageError, match="another seed"):
         search(tmp_path / "o", resume=True, seed=1)
-    (tmp_path / "o" / JOURNAL).write_text('["no journal"]\n')
-    with pytest.raises(UsageError, match="is no journal"):
-        search(tmp_path / "o", resume=True)
+    whole = (tmp_path / "o" / JOURNAL).read_bytes()
+    untold = b"".join(line for line in whole.splitlines(keepends=True) if b'"told"' not in line)
+    deep = b'{"op_code":' + b"[" * 100_000 + b"\n"
+    for other in (b'["no journal"]\n', b"notes without a line end", whole + deep, untold, b'{"op_code":99}\n'):
+        (tmp_path / "o" / JOURNAL).write_bytes(other)
+        with pytest.raises(UsageError, match="is no journal"):
+            search(tmp_path / "o", resume=True)
+        assert (tmp_path / "o" / JOURNAL).read_bytes() == other
 
 
 def assigned(number, family="f", text=None):
@@ -231,6 +284,10 @@ def test_the_command_finds_it_judges_it_apart_and_goes_on(command_line):
     code, out, err = command_line(*SEARCH, *ROOM, "--trials", "9", "--resume")
     assert code == 0 and "trial" not in err, err
     assert found["best"]["words"] in out and 'next: --policy "strategy:archon;file=' in out
+    journal = Path("o", JOURNAL).read_text()
+    Path("t.jsonl").write_text(Path("t.jsonl").read_text().replace("480}", "481}"))
+    code, _, err = command_line(*SEARCH, *ROOM, "--trials", "9", "--resume")
+    assert code == 2 and "another set of right answers" in err and Path("o", JOURNAL).read_text() == journal
     policy = ("--policy", found["policy"])
     code, out, _ = command_line(
         "solve", "What is 48 times 10?", "--model", "scripted:s.json", "--sandbox", "none", *policy, *ROOM

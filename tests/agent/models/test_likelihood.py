@@ -8,8 +8,9 @@ import pytest
 from pilotage.agent.errors import BadReply, ModelUnavailable, UsageError
 from pilotage.agent.messages import Message
 from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel, ScriptedReply, load_model
-from pilotage.agent.models.likelihood import LONGEST, Likelihood
-from pilotage.agent.models.reply import Capabilities, UnusableReply
+from pilotage.agent.models.likelihood import LONGEST, Likelihood, _written
+from pilotage.agent.models.reply import Capabilities, Reply, TokenLogprob, UnusableReply
+from pilotage.agent.trace import Usage
 from tests.agent.models.conftest import Endpoint
 
 ASKED = (Message(role="user", content="A crate holds 12 boxes of 8 pens. How many pens are in 5 crates?"),)
@@ -130,6 +131,14 @@ async def test_others_are_refused_before_any_call(endpoint):
         with pytest.raises(UsageError, match="cannot tell how likely a given text is: use an embedded model"):
             await Likelihood.of(client)
     assert not endpoint.bodies
+
+
+async def test_a_text_whose_tokens_are_others_is_no_use():
+    usage = {"prompt_tokens": 4, "completion_tokens": 1}
+    for tokens, told in ((("480", " apples"), True), (("480",), False), (("48", "1 apples"), False)):
+        logprobs = tuple(TokenLogprob(token=token, logprob=-1.0) for token in tokens)
+        reply = Reply(text="480 apples", usage=Usage(**usage), finish_reason="stop", model="m", logprobs=logprobs)
+        assert (_written("", "480 apples", reply) is not None) is told
 
 
 async def test_a_script_that_says_something_else_than_it_is_held_to_is_no_use():

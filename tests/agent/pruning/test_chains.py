@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from pilotage.agent.answers import without_marks
+from pilotage.agent.answers import extract, without_marks
 from pilotage.agent.errors import UsageError
 from pilotage.agent.pruning.chains import chains_in, steps_of
 from pilotage.agent.task import Task
@@ -85,7 +85,14 @@ def test_results_without_tasks_are_refused(tmp_path):
         (result(steps=[]), "no step of reasoning"),
         (plain(reasoning="Answer: 4"), "no step of reasoning"),
         (plain(answer=" "), "its answer is empty"),
-        (plain(reasoning=None), "there is no field 'reasoning': name it by --map reasoning=FIELD"),
+        ({"question": "q", "answer": 4}, "there is no field 'reasoning': name it by --map reasoning=FIELD"),
+        (plain(answer=None), "its field 'answer' is empty"),
+        (plain(reasoning="2 + 2 is 5.\n\nAnswer: 5"), "ends in another answer, '5', than its own, '4'"),
+        (plain(answer="4\nAnswer: 5\nAnswer:"), "marks of other answers"),
+        (plain(reasoning="Go on.\n" * 301), "it has 301 steps, where 300 are the most: give --most-steps 301"),
+        (result(score=10**400), "its score is no number from 0 to 1"),
+        (result(score=True), "its score is no number from 0 to 1"),
+        (result(score=-1), "its score is no number from 0 to 1"),
         (plain(reasoning=[1]), "must be texts"),
         ([1], "no JSON object"),
     ],
@@ -97,6 +104,34 @@ def test_what_is_no_chain_is_named_and_the_others_are_read(tmp_path, record, why
     assert "f.jsonl:1: " in said and why in said
 
 
+def test_steps_that_came_to_another_candidate_are_no_part_of_the_chain(tmp_path):
+    steps = [
+        {"block": "reason", "text": "2 + 2 is 4.\nAnswer: 4", "candidate": "4.0"},
+        {"block": "verify", "text": "I guess 9.\nAnswer: 9", "candidate": "9"},
+        {"block": "plan", "text": "Add them.", "candidate": None},
+    ]
+    [chain], _ = chains_in([write(tmp_path / "r.jsonl", result(steps=steps))], {"t": TASK}, {})
+    assert chain.reasoning() == "2 + 2 is 4.\n\nAdd them."
+
+
+@pytest.mark.parametrize("answer", ["4", "a = 4\nprint(a)", "[[1, 2]]", "x"])
+def test_the_one_mark_of_an_example_is_read_as_the_answer(tmp_path, answer):
+    record = plain(answer=answer, reasoning="Work.\n\nMore.")
+    [chain], _ = chains_in([write(tmp_path / "f.jsonl", record)], {}, {})
+    assert extract("text", f"{chain.reasoning()}\n\n{chain.ending}") == answer
+
+
+def test_an_answer_is_the_same_however_a_number_is_spelt(tmp_path):
+    record = plain(answer=1480, reasoning="So it is.\n\nAnswer: $1,480.0")
+    assert len(chains_in([write(tmp_path / "f.jsonl", record)], {}, {})[0]) == 1
+
+
+async def test_of_copies_the_one_that_can_be_graded_is_taken(tmp_path):
+    file = write(tmp_path / "f.jsonl", plain(), plain(id="b", gold=4), plain(id="c", gold=5))
+    [chain], _ = chains_in([file], {}, {})
+    assert (chain.id, await chain.is_right(None)) == ("b", True)
+
+
 async def test_plain_records_by_other_names_and_with_what_is_right(tmp_path):
     record = {
         "ask": "What is 2 + 2?",
@@ -105,7 +140,7 @@ async def test_plain_records_by_other_names_and_with_what_is_right(tmp_path):
         "right": 4,
     }
     fields = {"question": "ask", "reasoning": "think", "answer": "said", "gold": "right"}
-    file = write(tmp_path / "f.jsonl", record, record | {"right": 5}, record | {"said": "3"})
+    file = write(tmp_path / "f.jsonl", record, record | {"right": 5}, record | {"said": "3", "think": "It is 3."})
     chains, left_out = chains_in([file, file], {}, fields)
     assert not left_out
     assert [chain.answer for chain in chains] == ["4", "3"]  # the same chain is one, whatever is said to be right

@@ -32,7 +32,7 @@ def test_bad_input_is_one_sentence_before_any_call(command_line, options, why):
 @pytest.mark.live
 def test_a_real_model_prunes_a_file_and_has_nothing_left_to_do(smollm2_path, command_line):  # noqa: F811
     steps = ("Six times seven is 42.", "I like that number.", "Answer: 42")
-    write("f.jsonl", record(*steps, gold=42), record(*steps, question="What is 6 * 7?", answer="41", gold=42))
+    write("f.jsonl", record(*steps, gold=42), record("It is 41.", question="What is 6 * 7?", answer="41", gold=42))
     prune = ("traces", "prune", "f.jsonl", "--model", str(smollm2_path), "--out", "o.jsonl", "--kinds", "none")
     code, out, err = command_line(*prune, "--only-right", "--json")
     assert code == 0, err

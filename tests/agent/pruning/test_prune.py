@@ -6,7 +6,7 @@ import json
 import pytest
 
 from pilotage.agent.errors import UsageError
-from pilotage.agent.models import Fault, ModelClient, ResponseCache, ScriptedChatModel
+from pilotage.agent.models import Fault, ModelClient, ResponseCache, ScriptedChatModel, ScriptedReply
 from pilotage.agent.models.likelihood import Likelihood
 from pilotage.agent.models.reply import Bill
 from pilotage.agent.pruning.chains import chains_in
@@ -84,7 +84,9 @@ async def test_rules(tmp_path, scripted, options, dropped):
         ("method=x", None, True, "is no share"),
         ("methd=0.5", None, True, "did you mean method"),
         ("method=0.1,method=0.2", None, True, "twice"),
-        ("method=0.5", None, False, "use any"),
+        ("method=0.5", None, False, "--kinds none asks none"),
+        ("mthod=0.5", None, False, "use any"),
+        (None, float("nan"), True, "--below nan is no threshold"),
     ],
 )
 def test_a_rule_that_is_none_is_refused(drop, below, kinds, why):
@@ -92,11 +94,28 @@ def test_a_rule_that_is_none_is_refused(drop, below, kinds, why):
         rule_of(drop, below, asks_kinds=kinds)
 
 
+def test_rules_that_differ_are_written_differently():
+    for one, other in (({"drop": "0.1234567"}, {"drop": "0.1234568"}), ({"below": 0.12345678}, {"below": 0.1234568})):
+        written = [
+            rule_of(**({"drop": None, "below": None} | options), asks_kinds=True).written for options in (one, other)
+        ]
+        assert written[0] != written[1]
+
+
+async def test_an_example_ends_in_the_one_answer_of_its_chain(tmp_path, scripted):
+    steps = ("P First I had 41.\nAnswer: 41", "V none\nSo \\boxed{41}", "P needed\nAnswer: 42")
+    done, bill = await refined(scripted, chain_of(tmp_path, *steps))
+    content = done.line("chat", MADE_BY, bill)["messages"][1]["content"]
+    assert content == "P First I had 41.\n\nV none\n\nP needed\n\nAnswer: 42"
+    plain = done.line("plain", MADE_BY, bill)
+    assert (plain["reasoning"], plain["answer"]) == ("P First I had 41.\n\nV none\n\nP needed", "42")
+
+
 async def test_a_step_that_marks_the_answer_stays_and_is_never_read(tmp_path, scripted):
     done, bill = await refined(scripted, chain_of(tmp_path, "P needed", "V none\nAnswer: 42"), drop="1")
     assert done.dropped == set() and done.importance == {}
     assert "Answer: 42" not in scripted.main.calls[-1].text
-    assert done.line("chat", MADE_BY, bill)["messages"][1]["content"] == "P needed\n\nV none\nAnswer: 42"
+    assert done.line("chat", MADE_BY, bill)["messages"][1]["content"] == "P needed\n\nV none\n\nAnswer: 42"
 
 
 @pytest.mark.parametrize(
@@ -188,6 +207,11 @@ async def test_a_file_is_not_written_over_nor_mixed(tmp_path, scripted):
         pytest.raises(UsageError, match="another process"),
     ):
         PrunedFile(out, resume=True, made_by=MADE_BY)
+    foreign = b"my only notes, without a line end"
+    out.write_bytes(foreign)
+    with pytest.raises(UsageError, match="no pruned chain"):
+        PrunedFile(out, resume=True, made_by=MADE_BY)
+    assert out.read_bytes() == foreign
     out.write_text('{"a": 1}\n')
     with pytest.raises(UsageError, match="line 1 is no pruned chain"):
         PrunedFile(out, resume=True, made_by=MADE_BY)
@@ -200,5 +224,36 @@ async def test_a_chain_that_is_refused_is_left_out_and_its_calls_count(tmp_path)
 
     client = ModelClient(ScriptedChatModel(script, capabilities=CAN))
     done = await pruned(client, tmp_path / "o.jsonl", chains_with(tmp_path, 3))
-    assert (done.new, list(done.left_out)) == (2, ["q1"])
+    assert done.new == 2 and [said.partition(":")[0] for said in done.left_out] == ["q1"]
     assert done.usage.llm_calls == 2 * 7 + 2
+
+
+@pytest.mark.parametrize("logprob", [-9999.0, -3.4e38])
+async def test_chains_whose_answer_is_called_impossible_are_each_left_out(tmp_path, logprob):
+    def script(messages):
+        return ScriptedReply(text="42", logprob=logprob) if messages[-1].type == "ai" else answering(messages)
+
+    client = ModelClient(ScriptedChatModel(script, capabilities=CAN))
+    records = [record(*STEPS, question=f"Question {one}?", id="same") for one in range(3)]
+    chains, _ = chains_in([write(tmp_path / "c.jsonl", *records)], {}, {})
+    done = await pruned(client, tmp_path / "o.jsonl", chains)
+    assert done.new == 0 and len(done.left_out) == 3 and "impossible" in done.left_out[0]
+    assert done.usage.llm_calls == len(client.main.calls) == 3 * 2
+
+
+async def test_a_model_that_thinks_has_room_to_name_the_kinds(tmp_path):
+    thought = 100
+
+    def script(messages):
+        said = answering(messages)
+        return said if messages[-1].type == "ai" else f"<think>{'hm ' * thought}</think>\n{said}"
+
+    client = ModelClient(ScriptedChatModel(script, capabilities=CAN))
+    done, bill = await refined(client, chain_of(tmp_path, *STEPS))
+    assert done.kinds is not None and done.dropped == {2, 3, 4}
+    assert bill.usage.llm_calls == len(client.main.calls) == 7 + 1  # the first had no room
+    thought = 100_000
+    told = await pruned(client, tmp_path / "o.jsonl", chains_with(tmp_path, 1))
+    [why] = told.left_out
+    assert "--kinds none" in why and "--reply-tokens" not in why
+    assert told.usage.llm_calls == len(client.main.calls) - 8
