@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
+from pilotage.agent.peers.toolkit import is_peer
 from pilotage.agent.state import State
 from pilotage.agent.strategies import PREFIX as STRATEGY
 from pilotage.agent.strategies import strategy_named
@@ -172,6 +173,11 @@ def policy_for(
 
 
 def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec, seed: int, effort: Effort) -> Policy:
+    if is_peer(name):
+        raise UsageError(
+            f"{name!r:.80} is a method of another toolkit, which solves a task whole, and no policy: compare it with "
+            "others by `pilotage bench --methods`"
+        )
     if name.startswith(exploring.PREFIX):
         epsilon, base = exploring.parse(name)
         usual = policy_for(base, actions, observations, seed, effort)
