@@ -48,6 +48,13 @@ def vote(asked):
     return Counter(replies).most_common(1)[0][0]
 
 
+BEGETS = """
+import subprocess, sys
+sleeps = [sys.executable, "-I", "-c", "import time; time.sleep(600)"]
+print(subprocess.Popen(sleeps, start_new_session=True, stdout=subprocess.DEVNULL).pid)
+"""
+
+
 def child(**how):
     """A process that leaves the group, to sleep for long; it holds standard error."""
     sleeps = [sys.executable, "-I", "-c", "import time; time.sleep(600)"]
@@ -66,8 +73,8 @@ def text(asked):
         child()
         time.sleep(600)
     if "abandon" in prompt:
-        said_to(asked).write_text(str(child(env={})))
-        os._exit(3)
+        said_to(asked).write_text(subprocess.check_output([sys.executable, "-I", "-c", BEGETS], env={}, text=True))
+        time.sleep(600)
     if "clean" in prompt:
         said_to(asked).write_text(str(child(env={})))
         return "Answer: right"
