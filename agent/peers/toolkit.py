@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from pilotage.agent.errors import UsageError
+from pilotage.agent.routing.policies import PEER as PREFIX
 from pilotage.common.paths import data_dir, expanded
 
-PREFIX = "peer:"
-"""What a method that is a peer's begins with."""
 OPTILLM_APPROACHES = (
     *("none", "mcts", "bon", "moa", "rto", "z3", "self_consistency", "pvg", "rstar", "cot_reflection", "plansearch"),
     *("leap", "re2", "cepo", "mars"),

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 from pilotage.agent.blocks import Registry
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
-from pilotage.agent.peers.toolkit import is_peer
 from pilotage.agent.state import State
 from pilotage.agent.strategies import PREFIX as STRATEGY
 from pilotage.agent.strategies import strategy_named
@@ -50,6 +49,8 @@ if TYPE_CHECKING:
 Effort = str | float | None
 """`low`, `medium` or `high`; or 0 to 1 for a policy that was trained with an effort input; None sets none."""
 
+PEER = "peer:"
+"""What methods of other toolkits begin with, which are no policies."""
 LLM = "llm"
 """The name by which the model itself is the navigator."""
 
@@ -173,7 +174,7 @@ def policy_for(
 
 
 def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec, seed: int, effort: Effort) -> Policy:
-    if is_peer(name):
+    if name.startswith(PEER):
         raise UsageError(
             f"{name!r:.80} is a method of another toolkit, which solves a task whole, and no policy: compare it with "
             "others by `pilotage bench --methods`"
