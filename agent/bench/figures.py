@@ -125,6 +125,8 @@ def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: 
 def _method(one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resampler | None) -> MethodFigures:
     idealised = one.spent(terms.cost_model.of)
     money = one.spent(terms.dollars)
+    # Without a price, a run that paid nothing says nothing of what one costs.
+    priced = terms.price is not None or bool(one.spent(lambda usage: usage.cost is not None).any())
     repeats = max(map(len, one.lines))
     return MethodFigures(
         name=one.name,
@@ -141,7 +143,7 @@ def _method(one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resamp
         calls=one.usage("llm_calls").mean(),
         seconds=one.usage("seconds").mean(),
         others={name: tokens.mean() for name, tokens in one.others.items()},
-        money=float(money.mean()) if np.isfinite(money).all() else None,
+        money=float(money.mean()) if priced and np.isfinite(money).all() else None,
         idealised=idealised.mean(),
         idealised_interval=resampler.mean(idealised),
         by_repeat=tuple(_in_repeat(one, repeat) for repeat in range(repeats)),

@@ -123,13 +123,23 @@ class Peers:
         """What starts a worker. Raises UsageError where the toolkit has no environment."""
         return (str(peer.toolkit.python(self._folder)), "-I", str(DRIVER), peer.toolkit.name)
 
+    def require(self, peer: Peer) -> None:
+        """Looks once whether the toolkit's environment is there, with the version that is known.
+
+        Raises:
+            UsageError: it is not; it says how to make it.
+        """
+        if peer.toolkit.name not in self._idle:
+            peer.toolkit.require(self._folder, DRIVER)
+            self._idle[peer.toolkit.name] = []
+
     def of_agent(self, peer: Peer) -> dict[str, Any]:
         """What makes an agent one whose runs are a peer's: its blocks and its policy.
 
         Raises:
-            UsageError: the toolkit has no environment.
+            UsageError: see `require`.
         """
-        self.command(peer)
+        self.require(peer)
         registry = Registry([PeerBlock(peer, self), Answer()])
         return {"registry": registry, "policy": PeerPolicy(peer.label, registry)}
 
@@ -138,9 +148,9 @@ class Peers:
         return self
 
     async def __aexit__(self, *raised: object) -> None:
-        for worker in [worker for idle in self._idle.values() for worker in idle]:
-            await worker.close()
-        self._idle.clear()
+        for idle in self._idle.values():
+            while idle:
+                await idle.pop().close()
         await self._open.aclose()
 
     async def solve(self, peer: Peer, asked: dict[str, Any]) -> tuple[str, str]:
@@ -150,6 +160,8 @@ class Peers:
             PeerFailed: it came to none.
         """
         idle = self._idle.setdefault(peer.toolkit.name, [])
+        while idle and idle[-1].ended:
+            await idle.pop().close()
         worker = idle.pop() if idle else Worker(self.command(peer), peer.toolkit.name)
         reusable = False
         try:

@@ -1,22 +1,29 @@
 """Driver: runs methods of a toolkit for us, in the toolkit's own Python. It imports nothing of this package.
 
 Each line of standard input is a JSON object that asks for one run; each line of standard output is what it came to,
-`{"text": ...}` or `{"error": ...}`; the first one says that it is ready. What a toolkit prints itself goes to standard
-error.
+`{"id": ..., "text": ...}` or `{"id": ..., "error": ...}` with the `id` of what was asked; the first one says that it is
+ready. What a toolkit prints itself goes to standard error. Where standard input ends, in the middle of a run too, so
+does the process with its group: nobody is left to run for.
 
-    python -I driver.py TOOLKIT
+    python -I driver.py TOOLKIT [--version]
 """
 
+import ctypes
 import json
 import os
+import queue
 import random
+import signal
 import sys
+import threading
 from importlib.metadata import version
 
 ANSWER = r"Answer:[ \t]*([^\n]+)"
 """How replies mark their answer (the prompts ask for it): what its_hub's votes compare."""
 MOST = 1_000_000
 """Characters of a text that are handed on."""
+CHILD_SUBREAPER = 36
+"""PR_SET_CHILD_SUBREAPER of prctl(2)."""
 
 
 def its_hub():
@@ -102,8 +109,29 @@ def optillm():
     return solve
 
 
+def lines(source):
+    """The lines of a file, read while runs go on, so that its end is heard at once."""
+    asked = queue.SimpleQueue()
+
+    def read():
+        for line in source:
+            asked.put(line)
+        if os.getpgrp() == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return iter(asked.get, None)
+
+
 def main():
     """Serves runs until standard input ends."""
+    toolkit = sys.argv[1]
+    if sys.argv[2:] == ["--version"]:
+        print(version(toolkit))
+        return
+    if sys.platform == "linux":  # who is started here and left alone stays ours, and is ended with us
+        ctypes.CDLL(None).prctl(CHILD_SUBREAPER, 1, 0, 0, 0)
     asked, told = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
@@ -112,22 +140,23 @@ def main():
         told.write(json.dumps(what) + "\n")
         told.flush()
 
-    toolkit = sys.argv[1]
     try:
         solve = {"its_hub": its_hub, "optillm": optillm}[toolkit]()
     except Exception as error:
         tell(error=f"it cannot be imported ({type(error).__name__}: {error})"[:2000])
         return
     tell(ready=version(toolkit))
-    for line in asked:
+    for line in lines(asked):
+        number = None
         try:
             run = json.loads(line)
+            number = run.pop("id")
             random.seed(run.pop("seed"))  # its_hub draws by these two
             if (numpy := sys.modules.get("numpy")) is not None:
                 numpy.random.seed(random.getrandbits(32))
-            tell(text=str(solve(**run) or "")[:MOST])
+            tell(id=number, text=str(solve(**run) or "")[:MOST])
         except Exception as error:
-            tell(error=f"{type(error).__name__}: {error}"[:2000])
+            tell(id=number, error=f"{type(error).__name__}: {error}"[:2000])
 
 
 if __name__ == "__main__":

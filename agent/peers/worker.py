@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import signal
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,14 +14,15 @@ from typing import Any
 import orjson
 
 from pilotage.agent.errors import BadReply
+from pilotage.agent.peers.ending import MARK, end_all
 
 DRIVER = Path(__file__).with_name("driver.py")
-MARK = "PILOTAGE_PEER"
-"""A variable of the environment of a worker and of all that it starts, by which they are found."""
-LONGEST_LINE = 8_000_000
-"""Bytes of a reply: a text of a million characters, escaped."""
+LONGEST_LINE = 12_100_000
+"""Bytes of a reply: a text of a million characters, each of two escapes, and what stands around it."""
 LAST_WORDS = 2000
 """Bytes of standard error that are kept."""
+END_SECONDS = 2.0
+"""That each of a killed process's last words, and its end, are waited for: a pipe of it may be held by another."""
 
 
 class PeerFailed(BadReply):
@@ -54,15 +54,16 @@ class Worker:
         """
         if self._process is None:
             await self._start()
-        said = await self._exchange(orjson.dumps(asked) + b"\n")
+        number = secrets.token_hex(8)  # not to be foretold by a line that comes too early
+        said = await self._exchange(orjson.dumps({**asked, "id": number}) + b"\n", number)
         if isinstance(text := said.get("text"), str):
             return text
         raise PeerFailed(f"{self._name} failed: {said.get('error', 'it said nothing that can be read')!s:.500}")
 
     @property
     def ended(self) -> bool:
-        """Whether the process has ended."""
-        return self._process is not None and self._process.returncode is not None
+        """Whether the process has ended, or was given up."""
+        return self._closed or (self._process is not None and self._process.returncode is not None)
 
     async def _start(self) -> None:
         # No variable of ours goes on: they hold keys, and addresses of proxies.
@@ -89,8 +90,8 @@ class Worker:
             )
         self.version = str(said["ready"])[:40]
 
-    async def _exchange(self, line: bytes) -> dict[str, Any]:
-        """Sends a line and reads one; ends the process where it sends none that can be read."""
+    async def _exchange(self, line: bytes, number: str | None = None) -> dict[str, Any]:
+        """Sends a line and reads one; ends the process where it sends none that can be read, or another request's."""
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         with suppress(ConnectionError):  # then it has ended, which its silence tells
@@ -100,7 +101,7 @@ class Worker:
             said = orjson.loads(await process.stdout.readline())
         except ValueError:  # too long a line, or none of JSON
             said = None
-        if isinstance(said, dict):
+        if isinstance(said, dict) and said.get("id") == number:
             return said
         await self.close()
         last = self._last_words.decode(errors="replace").strip().splitlines()
@@ -116,37 +117,14 @@ class Worker:
         """Ends the process and all that it has started; once, since its number may be another's then."""
         if self._process is not None and not self._closed:
             self._closed = True
-            end_marked(self._mark, self._process.pid)
-            await self._process.wait()
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+            transport = self._process._transport  # type: ignore[attr-defined]  # nothing else closes its pipes
+            try:
+                reaped = self._process.returncode is not None
+                await asyncio.to_thread(end_all, self._mark, self._process.pid, reaped=reaped)
+                await asyncio.wait({self._listening}, timeout=END_SECONDS)
+            finally:
+                self._listening.cancel()
+                transport.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._process.wait(), END_SECONDS)
         self._home.cleanup()
-
-
-def end_marked(mark: str, leader: int) -> None:
-    """Kills the processes of a session's first group, and, on Linux, all that carry a mark in their environment.
-
-    A process that has left the group is found by its mark; it is looked for until no new one has been started.
-    """
-    with suppress(ProcessLookupError):
-        os.killpg(leader, signal.SIGKILL)
-    wanted, seen = f"{MARK}={mark}".encode(), set[int]()
-    while found := {pid for pid in _processes() if _carries(pid, wanted)} - seen:
-        for pid in found:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        seen |= found
-
-
-def _processes() -> list[int]:
-    try:
-        return [int(name) for name in os.listdir("/proc") if name.isdecimal()]
-    except OSError:  # no such folder on other systems
-        return []
-
-
-def _carries(pid: int, wanted: bytes) -> bool:
-    try:
-        return wanted in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:  # it has ended, or is somebody else's
-        return False

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 Effort = str | float | None
 """`low`, `medium` or `high`; or 0 to 1 for a policy that was trained with an effort input; None sets none."""
 
+PEER = "peer:"
+"""What methods of other toolkits begin with, which are no policies."""
 LLM = "llm"
 """The name by which the model itself is the navigator."""
 
@@ -172,6 +174,11 @@ def policy_for(
 
 
 def _policy_named(name: str, actions: ActionSpec, observations: ObservationSpec, seed: int, effort: Effort) -> Policy:
+    if name.startswith(PEER):
+        raise UsageError(
+            f"{name!r:.80} is a method of another toolkit, which solves a task whole, and no policy: compare it with "
+            "others by `pilotage bench --methods`"
+        )
     if name.startswith(exploring.PREFIX):
         epsilon, base = exploring.parse(name)
         usual = policy_for(base, actions, observations, seed, effort)

@@ -205,11 +205,11 @@ def compared() -> list[Compared]:
 
 @asynccontextmanager
 async def toolkits(folder):
-    """Peers whose environments lie in a folder. Raises UsageError where one is missing, before anything is measured."""
+    """Peers whose environments lie in a folder. Raises UsageError where one is not as due, before any measurement."""
     peers = Peers(folder)
     for one in compared():
         for method in one.peers:
-            peers.command(Peer.parse(method))
+            peers.require(Peer.parse(method))
     async with peers:
         yield peers
 

@@ -72,6 +72,7 @@ def test_a_malformed_line_is_named_and_the_others_run(pilotage, tmp_path):
         (["solve", "1+1=?", "--model", "nonsense"], 2, "names no model"),
         (["solve", "1+1=?", "--model", SCRIPT, "--policy", "fixed:ponder"], 2, "unknown action 'ponder'"),
         (["solve", "1+1=?", "--model", SCRIPT, "--policy", "psychic"], 2, "unknown policy 'psychic'"),
+        (["solve", "1+1=?", "--model", SCRIPT, "--policy", "peer:optillm/moa"], 2, "`pilotage bench --methods`"),
         (["solve", "1+1=?", "--model", SCRIPT, "--observation", "psychic"], 2, "choose from free, probe"),
         (["solve", "1+1=?", "--model", SCRIPT, "--sandbox", "psychic"], 2, "unknown sandbox mode"),
         (["solve", "1+1=?", "--model", SCRIPT, "--max-tokens", "10"], 2, "too small for one step"),

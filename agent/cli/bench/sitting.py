@@ -187,7 +187,8 @@ def seated(
     for method in methods:
         own = settings.model_copy(update={"policy": method.policy, "effort": method.effort})
         seeded = [own.model_copy(update={"seed": settings.seed + repeat}) for repeat in range(repeats)]
-        others = {} if shared is None or not is_peer(method.policy) else shared.of_agent(Peer.parse(method.policy))
+        peer = Peer.parse(method.policy) if is_peer(method.policy) else None
+        others = {} if shared is None or peer is None else shared.of_agent(peer)
         try:
             agents = [agent_of(one, model, None, **others) for one in seeded]
         except Unable as lack:
@@ -196,6 +197,7 @@ def seated(
             unable.append(lack)
             continue
         conditions = conditions_of(own, model) | {"seed": settings.seed}
+        conditions |= {} if peer is None else {"toolkit": f"{peer.toolkit.name} {peer.toolkit.version}"}
         results = stack.enter_context(
             ResultsFile(
                 folder / f"{method.stem}.jsonl", resume=resume, settings={"policy": agents[0].components.policy.name},

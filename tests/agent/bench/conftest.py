@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.agent.bench.peering import fake_environments
+
 SCRIPT = f"scripted:{Path(__file__).parents[3] / 'examples' / 'script.json'}"
 METHODS = ("fixed:reason,answer", "fixed:program,answer", "strategy:self-consistency;n=3")
 
@@ -22,6 +24,12 @@ def bench(command_line):
     write_tasks("t.jsonl")
     run = partial(command_line, "bench", "--tasks", "t.jsonl", "--model", SCRIPT, "--out", "o")
     return lambda *options, methods=METHODS: run(*(["--methods", *methods] if methods else []), *options)
+
+
+@pytest.fixture
+def environments(tmp_path):
+    """A folder with an environment of its_hub whose Python runs the fake."""
+    return fake_environments(tmp_path / "environments")
 
 
 def lines(path):

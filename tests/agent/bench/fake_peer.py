@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from pathlib import Path
 
 
 def ask(asked, **more):
@@ -23,6 +25,18 @@ def ask(asked, **more):
         return [choice["message"]["content"] for choice in json.load(reply)["choices"]]
 
 
+def answers_to_malformed(asked):
+    """The status of requests with a field of a wrong type."""
+    forms = ("x", {"type": "json_schema", "json_schema": "x"}, {"type": "json_schema", "json_schema": {"schema": 1}})
+    statuses = []
+    for form in forms:
+        try:
+            ask(asked, response_format=form)
+        except urllib.error.HTTPError as error:
+            statuses.append(f"{error.code} {json.load(error)['error']['param']}")
+    return "\n".join(statuses)
+
+
 def vote(asked):
     """As many draws as there may be; the commonest."""
     replies = []
@@ -34,10 +48,22 @@ def vote(asked):
     return Counter(replies).most_common(1)[0][0]
 
 
-def child():
-    """A process that leaves the group, to sleep for long."""
-    sleeps = [sys.executable, "-c", "import time; time.sleep(600)"]
-    return subprocess.Popen(sleeps, start_new_session=True, stdout=subprocess.DEVNULL).pid
+BEGETS = """
+import subprocess, sys
+sleeps = [sys.executable, "-I", "-c", "import time; time.sleep(600)"]
+print(subprocess.Popen(sleeps, start_new_session=True, stdout=subprocess.DEVNULL).pid)
+"""
+
+
+def child(**how):
+    """A process that leaves the group, to sleep for long; it holds standard error."""
+    sleeps = [sys.executable, "-I", "-c", "import time; time.sleep(600)"]
+    return subprocess.Popen(sleeps, start_new_session=True, stdout=subprocess.DEVNULL, **how).pid
+
+
+def said_to(asked):
+    """The file that the prompt names."""
+    return Path(re.search(r"file (\S+?)[?]", asked["prompt"]).group(1))
 
 
 def text(asked):
@@ -46,6 +72,16 @@ def text(asked):
     if "hang" in prompt:
         child()
         time.sleep(600)
+    if "abandon" in prompt:
+        said_to(asked).write_text(subprocess.check_output([sys.executable, "-I", "-c", BEGETS], env={}, text=True))
+        time.sleep(600)
+    if "clean" in prompt:
+        said_to(asked).write_text(str(child(env={})))
+        return "Answer: right"
+    if "emoji" in prompt:
+        return "\N{ROCKET}" * 999_000 + "\nAnswer: right"
+    if "malformed" in prompt:
+        return answers_to_malformed(asked)
     if "die" in prompt:
         child()
         print("I am \x1b[31mdying", file=sys.stderr, flush=True)
@@ -68,15 +104,20 @@ def text(asked):
 
 
 def main():
-    print(json.dumps({"ready": "0.0"}), flush=True)
+    if sys.argv[-1] == "--version":
+        return print("1.2.0")
+    print(json.dumps({"ready": "1.2.0"}), flush=True)
     for line in sys.stdin:
+        number = (asked := json.loads(line)).pop("id")
         try:
-            said = text(json.loads(line))
+            said = text(asked)
         except ValueError as error:
-            print(json.dumps({"error": str(error)}), flush=True)
+            print(json.dumps({"id": number, "error": str(error)}), flush=True)
         else:
+            if "surplus" in asked["prompt"]:
+                print(json.dumps({"id": number, "text": "Answer: surplus"}), flush=True)
             if said is not None:
-                print(json.dumps({"text": said}), flush=True)
+                print(json.dumps({"id": number, "text": said}), flush=True)
 
 
 main()

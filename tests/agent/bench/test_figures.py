@@ -49,6 +49,14 @@ def test_costs_are_weighed_as_stated_and_priced_as_given():
     assert figures_of([outcomes("one", [1.0])], SETTING, Terms(bootstrap=200), []).methods[0].money is None
 
 
+def test_a_method_that_paid_nothing_has_no_price_where_none_is_known():
+    nothing = Usage().model_dump(mode="json")
+    methods = [outcomes("one", [1.0]), outcomes("failed", [0.0], usage=nothing)]
+    assert [one.money for one in figures_of(methods, SETTING, Terms(bootstrap=200), []).methods] == [None, None]
+    priced = figures_of(methods, SETTING, Terms(price=Price(input=1.0, output=10.0), bootstrap=200), [])
+    assert priced.methods[1].money == 0
+
+
 def test_each_token_is_weighed_and_priced_by_the_model_that_it_is_of():
     usage = Usage(prompt_tokens=100, completion_tokens=50, llm_calls=1) + Usage(
         prompt_tokens=200, completion_tokens=10, llm_calls=1

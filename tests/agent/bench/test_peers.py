@@ -4,76 +4,23 @@ import asyncio
 import json
 import os
 import re
-import sys
 import urllib.error
 import urllib.request
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from pilotage.agent import ReasoningAgent
-from pilotage.agent.batch.batch import solve_all
 from pilotage.agent.bench.methods import Method
 from pilotage.agent.budget import Budget, Meter
 from pilotage.agent.errors import ModelError, UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.models import Fault, ModelClient, RetryPolicy, ScriptedChatModel
-from pilotage.agent.peers.block import Peers
+from pilotage.agent.peers.ending import MARK
 from pilotage.agent.peers.gateway import Gateway
-from pilotage.agent.peers.toolkit import Peer
-from pilotage.agent.peers.worker import MARK
 from pilotage.agent.strategies.known.skilled import skilled
-from pilotage.agent.task import Task
 from tests.agent.bench.conftest import lines
-
-FAKE = Path(__file__).with_name("fake_peer.py")
-VOTE = "peer:its_hub/self-consistency;budget=5"
-
-
-@pytest.fixture
-def environments(tmp_path):
-    """A folder with an environment of its_hub whose Python runs the fake."""
-    python = tmp_path / "environments" / "its_hub" / "bin" / "python"
-    python.parent.mkdir(parents=True)
-    python.write_text(f"#!/bin/sh\nexec {sys.executable} -I {FAKE}\n")
-    python.chmod(0o755)
-    return tmp_path / "environments"
-
-
-def asked(*prompts, kind="text", gold="right"):
-    return [Task(id=f"t{n}", prompt=f"{n}: {prompt}?", kind=kind, gold=gold) for n, prompt in enumerate(prompts)]
-
-
-def solved(environments, tasks, model, method=VOTE, **budget):
-    """Runs of a peer, one for each task."""
-    client = model if isinstance(model, ModelClient) else ModelClient(model)
-    peer, limits = Peer.parse(method), Budget(**{"max_tokens": 50_000} | budget)
-
-    async def everything():
-        async with Peers(environments) as peers:
-            agent = ReasoningAgent(client, sandbox="none", budget=limits, **peers.of_agent(peer))
-            outcome = await solve_all(agent, tasks)
-            return {run.task_id: run for run in outcome.runs + outcome.unsolved}
-
-    runs = asyncio.run(everything())
-    assert not alive(), "nothing is left behind"
-    return [runs[task.id] for task in tasks]
-
-
-def alive():
-    """Processes of any worker of ours."""
-    found = []
-    for pid in filter(str.isdecimal, os.listdir("/proc")):
-        with suppress(OSError):
-            environment = Path(f"/proc/{pid}/environ").read_bytes()
-            if (
-                f"{MARK}={os.getpid()}-".encode() in environment
-                and "Z" not in Path(f"/proc/{pid}/stat").read_text().split()[2]
-            ):
-                found.append(pid)
-    return found
-
+from tests.agent.bench.peering import VOTE, asked, solved
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are found by /proc")
 pytestmark = needs_proc
@@ -125,12 +72,6 @@ def test_one_that_fails_is_a_failed_run_and_the_next_one_is_done(environments, p
     failed, next_ = solved(environments, asked(prompt, "right or wrong"), skilled(1.0))
     assert failed.answer is None and failed.score == 0 and why in failed.error
     assert (next_.answer, next_.error) == ("right", None)
-
-
-def test_an_environment_that_cannot_be_started_is_a_failed_run(environments):
-    (environments / "its_hub" / "bin" / "python").chmod(0o644)
-    (run,) = solved(environments, asked("right or wrong"), skilled(1.0))
-    assert run.answer is None and "its_hub did not start" in run.error
 
 
 def test_one_that_hangs_is_ended_with_all_that_it_has_started(environments):
@@ -195,10 +136,20 @@ async def test_a_key_opens_one_run_for_as_long_as_it_lasts():
         ("peer:its_hub", "there are self-consistency, best-of-n"),
         ("peer:optillm/mao", "did you mean moa?"),
         ("peer:its_hub/best-of-n;budgets=3", "did you mean budget?"),
-        ("peer:its_hub/best-of-n;budget=many", "needs a whole number above 0"),
-        ("peer:its_hub/best-of-n;budget=0", "needs a whole number above 0"),
-        ("peer:its_hub/best-of-n;temperature=nan", "needs a number above 0"),
+        ("peer:its_hub/best-of-n;budget=many", "needs a whole number from 1"),
+        ("peer:its_hub/best-of-n;budget=0", "needs a whole number from 1"),
+        ("peer:its_hub/best-of-n;temperature=nan", "needs a number from 0 to 2"),
         ("peer:its_hub/best-of-n;budget=2;budget=3", "gives budget twice"),
+        ("peer:its_hub/best-of-n;temperature=2.5", "needs a number from 0 to 2"),
+        ("peer:its_hub/particle-filtering;selection=best", "needs argmax or sample"),
+        (
+            "peer:its_hub/best-of-n;selection=sample",
+            "it takes budget (a whole number from 1 to 9,999; 8",
+        ),
+        ("peer:its_hub/beam-search;budget=5", "needs a budget that is a multiple of its beam_width 2, not 5"),
+        ("peer:optillm/moa;best_of_n=3", "names no parameter of moa: it takes none"),
+        ("peer:optillm/moa@high", "peers take none"),
+        ("peer:optillm/bon;best_of_n=3@high", "peers take none"),
     ],
 )
 def test_a_peer_that_is_none_is_refused_in_a_sentence(written, why):
