@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 
 def replace(path: Path, content: bytes | Iterable[bytes], *, private: bool = False) -> None:
@@ -59,3 +60,19 @@ def sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def append_durably(file: IO[bytes], data: bytes) -> None:
+    """Appends to an unbuffered file, on disk when it returns.
+
+    Raises:
+        OSError: the disk will not take it; the file is left as it was.
+    """
+    end, rest = os.fstat(file.fileno()).st_size, data
+    try:
+        while rest:  # a disk that is nearly full takes a part
+            rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    except OSError:
+        os.ftruncate(file.fileno(), end)
+        raise

@@ -13,7 +13,7 @@ from pilotage.agent.batch.summary import SUMMED
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import score_of
-from pilotage.common.files import is_torn, replace
+from pilotage.common.files import append_durably, is_torn, replace
 from pilotage.common.json_text import read_json
 from pilotage.common.locks import FileLock
 from pilotage.common.paths import expanded
@@ -209,14 +209,10 @@ class ResultsFile(FileLock):
         _ = self.label  # what the answers depend on is on disk before the first of them
         end = self.path.stat().st_size
         lines = [_line(result) for result in results]
-        rest = b"".join(lines)
         assert self._file is not None  # it is open until `close`
         try:
-            while rest:  # a disk that is nearly full takes a part
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
+            append_durably(self._file, b"".join(lines))
         except OSError as error:
-            os.truncate(self.path, end)
             raise PilotageError(
                 f"cannot write to {self.path}: {error.strerror}; free some space, then run again with --resume"
             ) from error

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pilotage.agent.errors import PilotageError, UsageError
-from pilotage.common.files import is_torn
+from pilotage.common.files import append_durably, is_torn
 from pilotage.common.json_text import read_json
 from pilotage.common.locks import FileLock
 from pilotage.common.redaction import redact
@@ -72,14 +72,9 @@ class PrunedFile(FileLock):
 
     def append(self, line: Mapping[str, Any]) -> None:
         """Writes a line durably; raises PilotageError, the file left whole, where the disk will not take it."""
-        end = self.path.stat().st_size
-        rest = redact(json_line(line)).encode() + b"\n"
         try:
-            while rest:  # a disk that is nearly full takes a part
-                rest = rest[self._file.write(rest) :]
-            os.fsync(self._file.fileno())
+            append_durably(self._file, redact(json_line(line)).encode() + b"\n")
         except OSError as error:
-            os.truncate(self.path, end)
             raise PilotageError(
                 f"cannot write to {self.path}: {error.strerror}; free some space, then run again with --resume"
             ) from error

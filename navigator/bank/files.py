@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pilotage.common.files import replace, sync_folder
+from pilotage.common.files import append_durably, replace, sync_folder
 from pilotage.navigator.errors import BankError
 
 META_FILE = "bank.json"
@@ -82,15 +82,10 @@ def encode(data: dict[str, Any]) -> bytes:
 def append(path: Path, lines: bytes) -> None:
     """Adds lines durably: on disk once this returns; raises BankError, the file left whole, where it cannot."""
     new = not path.exists()
-    end = 0 if new else path.stat().st_size
     with open(path, "ab", buffering=0) as file:
         try:
-            rest = lines
-            while rest:  # a disk that is nearly full takes a part
-                rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
+            append_durably(file, lines)
         except OSError as error:
-            os.truncate(path, end)
             raise BankError(f"cannot write to {path}: {error.strerror}; free some space and run again") from error
     if new:
         sync_folder(path.parent)
