@@ -11,7 +11,7 @@ from pilotage.agent.models import ModelClient
 from pilotage.agent.state import State
 from pilotage.agent.strategies import strategy_named
 from pilotage.agent.strategies.known.skilled import PLENTY, task
-from pilotage.agent.strategies.known.trees import drawn_from, known_scores, odds, said, tree
+from pilotage.agent.strategies.known.trees import best_leaf, drawn_from, full_tree, known_scores, odds, said, tree
 from pilotage.agent.strategies.searching.mcts import Node
 from pilotage.agent.strategies.searching.particle_filter import filtered
 from pilotage.agent.strategies.searching.path import Path
@@ -63,21 +63,6 @@ def estimate(spec: str, branches, ratios, of=lambda path: True):
     return sample
 
 
-def full_tree():
-    """Two steps at each of three depths, then an answer that names the path; scores are random."""
-    chance, branches, scores, level = Random(5), {}, {}, [()]
-    for _ in range(DEPTH):
-        for path in level:
-            branches[path] = {"left": 0.5, "right": 0.5}
-        level = [(*path, side) for path in level for side in ("left", "right")]
-        scores |= {path: chance.random() for path in level}
-    for path in level:
-        branches[path] = {said(" ".join(path)): 1}
-        scores[*path, said(" ".join(path))] = chance.random()
-    leaves = {path: score for path, score in scores.items() if len(path) == DEPTH + 1}
-    return branches, scores, max(leaves, key=leaves.__getitem__)[-1].removeprefix("Answer: ")
-
-
 def below(path):
     return [other for other in COSTS if len(other) == len(path) + 1 and other[: len(path)] == path]
 
@@ -103,7 +88,8 @@ def bandit(pulls: int, chances: tuple[float, float], c: float):
 
 def rows() -> list[Row]:
     half = tree(drawn_from(EVEN))
-    branches, scores, best = full_tree()
+    branches, scores = full_tree(DEPTH)
+    best = best_leaf(scores)
     roads = tree(
         drawn_from(
             {path: dict.fromkeys((road[-1] for road in below(path)), 1) for path in ((), *COSTS) if below(path)}

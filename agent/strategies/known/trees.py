@@ -107,3 +107,22 @@ def odds(ratio: float) -> float:
 def said(answer: str) -> str:
     """A step that marks an answer."""
     return f"Answer: {answer}"
+
+
+def full_tree(depth: int, seed: int = 5) -> tuple[dict[Told, dict[str, float]], dict[Told, float]]:
+    """Branches and random scores of a tree: two steps at each depth, then an answer that names the path."""
+    chance, branches, scores, level = Random(seed), dict[Told, dict[str, float]](), dict[Told, float](), [Told()]
+    for _ in range(depth):
+        branches |= {path: {"left": 0.5, "right": 0.5} for path in level}
+        level = [(*path, side) for path in level for side in ("left", "right")]
+        scores |= {path: chance.random() for path in level}
+    for path in level:
+        branches[path] = {said(" ".join(path)): 1.0}
+        scores[*path, said(" ".join(path))] = chance.random()
+    return branches, scores
+
+
+def best_leaf(scores: Mapping[Told, float]) -> str:
+    """The answer of the whole path that is worth most."""
+    deepest = max(map(len, scores))
+    return max((path for path in scores if len(path) == deepest), key=scores.__getitem__)[-1].removeprefix(said(""))

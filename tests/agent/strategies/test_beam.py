@@ -1,7 +1,5 @@
 """Beam search over steps: with full width it is exhaustive, and what the beam holds is what was scored highest."""
 
-from random import Random
-
 import pytest
 from pydantic import ValidationError
 
@@ -10,32 +8,13 @@ from pilotage.agent.strategies.searching.beam import Beam
 from pilotage.agent.strategies.searching.mcts import Mcts
 from pilotage.agent.strategies.searching.particle_filter import ParticleFilter
 from tests.agent.strategies.skilled import run
-from tests.agent.strategies.trees import drawn_from, known, said, tree
+from tests.agent.strategies.trees import best_leaf, drawn_from, full_tree, known, said, tree
 
 DEPTH = 3
 
 
-def full_tree():
-    """Two steps at each of three depths, then an answer that names the path; scores are random."""
-    chance, branches, scores, level = Random(5), {}, {}, [()]
-    for _ in range(DEPTH):
-        for path in level:
-            branches[path] = {"left": 0.5, "right": 0.5}
-        level = [(*path, side) for path in level for side in ("left", "right")]
-        scores |= {path: chance.random() for path in level}
-    for path in level:
-        branches[path] = {said(" ".join(path)): 1}
-        scores[*path, said(" ".join(path))] = chance.random()
-    return branches, scores
-
-
-def best_leaf(scores):
-    leaves = {path: score for path, score in scores.items() if len(path) == DEPTH + 1}
-    return max(leaves, key=leaves.__getitem__)[-1].removeprefix("Answer: ")
-
-
 def test_with_full_width_it_is_exhaustive_search(monkeypatch):
-    branches, scores = full_tree()
+    branches, scores = full_tree(DEPTH)
     known(monkeypatch, scores)
     for number in range(3):
         step, _ = run(Beam(beams=100, children=9, scorer="known"), tree(drawn_from(branches)), number)
@@ -44,7 +23,7 @@ def test_with_full_width_it_is_exhaustive_search(monkeypatch):
 
 
 def test_a_narrow_beam_follows_what_is_scored_highest(monkeypatch):
-    branches, scores = full_tree()
+    branches, scores = full_tree(DEPTH)
     known(monkeypatch, scores)
     step, kit = run(Beam(beams=1, children=9, scorer="known"), tree(drawn_from(branches)))
     path = ()

@@ -6,8 +6,8 @@ from random import Random
 from pilotage.agent.strategies.searching.mcts import Mcts, Node
 from pilotage.agent.strategies.searching.stepwise import Path
 from tests.agent.strategies.skilled import run
-from tests.agent.strategies.test_beam import DEPTH, best_leaf, full_tree
-from tests.agent.strategies.trees import drawn_from, known, said, tree
+from tests.agent.strategies.test_beam import DEPTH
+from tests.agent.strategies.trees import best_leaf, drawn_from, full_tree, known, said, tree
 
 
 def regrets(chance, pulls, chances=(0.75, 0.25), c=1.5):
@@ -37,7 +37,7 @@ def test_on_a_two_armed_bandit_regret_grows_as_the_logarithm():
 
 
 def test_with_full_expansion_it_finds_the_best_leaf_and_then_ends(monkeypatch):
-    branches, scores = full_tree()
+    branches, scores = full_tree(DEPTH)
     known(monkeypatch, scores)
     step, kit = run(Mcts(children=12, iterations=1000, scorer="known"), tree(drawn_from(branches)))
     assert step.candidate == best_leaf(scores)

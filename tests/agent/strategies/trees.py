@@ -3,10 +3,22 @@
 import re
 
 from pilotage.agent.models import ModelClient
-from pilotage.agent.strategies.known.trees import CONTINUES, Known, drawn_from, odds, said, tree
+from pilotage.agent.strategies.known.trees import CONTINUES, Known, best_leaf, drawn_from, full_tree, odds, said, tree
 from pilotage.agent.strategies.scorers import SCORERS
 
-__all__ = ["CONTINUES", "Known", "client", "drawn_from", "known", "odds", "said", "texts", "tree"]
+__all__ = [
+    "CONTINUES",
+    "Known",
+    "best_leaf",
+    "client",
+    "drawn_from",
+    "full_tree",
+    "known",
+    "odds",
+    "said",
+    "texts",
+    "tree",
+]
 
 
 def known(monkeypatch, scores, default=0.5):
