@@ -35,6 +35,14 @@ class Budget(BaseModel):
     max_seconds: float = Field(600.0, gt=0)
     reply_tokens: int = Field(0, ge=0, le=1_000_000, description="least limit of a reply; 0: each block's own")
 
+    def require_calls(self, calls: int, whose: str) -> None:
+        """Raises BeyondBudget where there are fewer calls than a method needs, which its name tells."""
+        if calls > self.max_calls:
+            raise BeyondBudget(
+                f"{whose} needs {calls} calls and the budget has {self.max_calls}: give --max-calls {calls} or more "
+                f"(in Python, Budget(max_calls={calls}))"
+            )
+
     def require_room_for(self, prompt: str) -> None:
         """Raises BeyondBudget where not even one step on this prompt fits."""
         needed = estimate_tokens(prompt) + MIN_COMPLETION

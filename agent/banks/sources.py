@@ -37,9 +37,11 @@ def mixed(
         if id in chosen:
             raise UsageError(f"two tasks have the id {id!r}; a bank needs a different one for each")
         chosen[id] = assigned
+    defects = [defect for source in sources for defect in source.defects]
     if not chosen:
-        raise UsageError(f"there is no task in {' or '.join(map(repr, specs))}; give other --tasks")
-    return list(chosen.values()), [defect for source in sources for defect in source.defects]
+        why = f" ({defects[0]})" if defects else ""
+        raise UsageError(f"there is no task in {' or '.join(map(repr, specs))}{why}; give other --tasks")
+    return list(chosen.values()), defects
 
 
 def _in_turn(sources: Sequence[TaskSource]) -> Iterator[Assigned]:

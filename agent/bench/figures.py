@@ -24,6 +24,8 @@ from pilotage.navigator.evaluation.bootstrap import Resampler, over_families
 from pilotage.navigator.evaluation.comparison import Scored, adjusted, paired
 from pilotage.navigator.evaluation.schema import FamilyPart, Score
 
+ENDS = ("answer", "error")
+"""What ends a run that no limit ends."""
 FEW = 30
 """Tasks below which a report says that they show large differences only."""
 
@@ -229,6 +231,10 @@ def _cautions(outcomes: Sequence[Outcomes], repeats: int) -> list[str]:
     pairs = sum(map(len, outcomes[0].lines))
     if pairs < tasks * repeats:
         said.append(f"Of {tasks} times {repeats} runs of each method {pairs} are compared: the others are not done.")
+    for one in outcomes:
+        ends = Counter(line["stopped_by"] for lines in one.lines for line in lines)
+        if ended := [f"{count} by {limit}" for limit, count in sorted(ends.items()) if limit not in ENDS]:
+            said.append(f"Limits of the budget ended runs of {one.name}: {', '.join(ended)}, of {sum(ends.values())}.")
     failed = sum("error" in line for one in outcomes for lines in one.lines for line in lines)
     if failed:
         said.append(f"{failed} runs had no usable reply and count as wrong; --resume tries them again.")

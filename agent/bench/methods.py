@@ -123,6 +123,6 @@ def require_fresh(label: str, policy: Policy | Navigator, tasks: Iterable[Task])
 
 
 def require_fit(policy: Policy | Navigator, tasks: Sequence[Task], budget: Budget) -> None:
-    """Raises UsageError where the budget cannot hold a strategy on one of the tasks: before any call is paid."""
+    """Raises BeyondBudget where the budget cannot hold a method on one of the tasks: before any call is paid."""
     for task in tasks:
         require_room(policy, task, budget)

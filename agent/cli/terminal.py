@@ -214,6 +214,11 @@ def check_line(ok: bool, what: str, state: str, remedy: str, bad: str = "red") -
     return f"{mark}  {what}  {plain(state)}" + ("" if ok else f"  [yellow]{plain(remedy)}[/]")
 
 
+def number_of(count: int, noun: str) -> str:
+    """A count with its noun: `1 call`, `1,200 calls`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def print_notice(sentence: str) -> None:
     """Tells something on standard error, in a line of its own."""
     print(shortened(safe(sentence), SENTENCE), file=sys.stderr)

@@ -12,6 +12,7 @@ from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import Answer
 from pilotage.agent.blocks.base import Block, CutShort
 from pilotage.agent.blocks.steps import MAX_TOKENS
+from pilotage.agent.budget import Budget
 from pilotage.agent.errors import BudgetExceeded
 from pilotage.agent.kit import Kit
 from pilotage.agent.peers.gateway import MODEL, Gateway
@@ -20,6 +21,7 @@ from pilotage.agent.peers.worker import DRIVER, PeerFailed, Worker
 from pilotage.agent.prompting import content_fingerprint, conversation
 from pilotage.agent.state import State
 from pilotage.agent.strategies.drawing import asked_for
+from pilotage.agent.task import Task
 from pilotage.agent.trace import Evidence, Step
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.spaces import ActionMask, Observation
@@ -92,18 +94,23 @@ class PeerPolicy:
     """Has the peer solve the task, then answers.
 
     Args:
-        name: how the peer is written.
+        peer: how it is configured.
         registry: with its block.
     """
 
-    def __init__(self, name: str, registry: Registry) -> None:
-        self.name = name
+    def __init__(self, peer: Peer, registry: Registry) -> None:
+        self.name = peer.label
+        self._least_calls = peer.least_calls
         self._peer = registry.actions.index(PeerBlock.name)
         self._terminal = registry.actions.index(registry.actions.terminal)
 
     def decide(self, observation: Observation, mask: ActionMask) -> Decision:
         """The peer, once."""
         return Decision(self._peer if mask[self._peer] else self._terminal)
+
+    def require_room(self, task: Task, budget: Budget) -> None:
+        """Raises BeyondBudget where a budget has fewer calls than the peer makes, whatever the task."""
+        budget.require_calls(self._least_calls, self.name)
 
 
 class Peers:
@@ -141,7 +148,7 @@ class Peers:
         """
         self.require(peer)
         registry = Registry([PeerBlock(peer, self), Answer()])
-        return {"registry": registry, "policy": PeerPolicy(peer.label, registry)}
+        return {"registry": registry, "policy": PeerPolicy(peer, registry)}
 
     async def __aenter__(self) -> Peers:
         await self._open.enter_async_context(self.gateway)

@@ -112,7 +112,7 @@ class Toolkit:
         if not python.exists():
             raise UsageError(
                 f"{self.name} has no environment at {home}: make it by `{self.commands(home)}`, or give the folder "
-                "that has it by --peers"
+                f"in which `{self.name}` is one by --peers"
             )
         return python
 
@@ -145,6 +145,8 @@ class Toolkit:
             )
 
 
+SAMPLES = ("budget", "best_of_n")
+"""Parameters that say how many replies a method draws."""
 STEPWISE = ("budget", "temperature", "max_steps")
 TREE = ("mcts_simulations", "mcts_exploration", "mcts_depth")
 
@@ -239,6 +241,11 @@ class Peer:
         taken = self.toolkit.methods[self.method]
         return {key: self.toolkit.parameters[key].default for key in taken} | dict(self.parameters)
 
+    @property
+    def least_calls(self) -> int:
+        """Calls that it makes whatever the task: its samples, of which a toolkit asks for all at once."""
+        return max([1, *(int(self.settings[key]) for key in SAMPLES if key in self.settings)])
+
 
 def is_peer(method: str) -> bool:
     """Whether a method is written as a peer's."""
@@ -255,7 +262,7 @@ def _untaken(where: str, method: str, given: str, takes: Mapping[str, Parameter]
 def _unknown(where: str, what: str, given: str, known: Any) -> str:
     near = get_close_matches(given, known, n=1, cutoff=0.5)
     meant = f" (did you mean {near[0]}?)" if near else ""
-    return f"{where!r:.120} names no {what} of a peer{meant}: there are {', '.join(known)}"
+    return f"{where!r:.120} names no {what} of a peer{meant}: choose from {', '.join(known)}"
 
 
 if __name__ == "__main__":  # for `make test-peers`: the commands that make an environment

@@ -113,11 +113,7 @@ class Strategy(BaseModel, ABC):
 
     def require_calls(self, budget: Budget) -> None:
         """Raises BeyondBudget where a budget has fewer calls than it needs."""
-        if (calls := self.least_calls) > budget.max_calls:
-            raise BeyondBudget(
-                f"{self.spec} needs {calls} calls and the budget has {budget.max_calls}: give --max-calls {calls} or "
-                f"more (in Python, Budget(max_calls={calls}))"
-            )
+        budget.require_calls(self.least_calls, self.spec)
 
     def require_room(self, prompt: str, budget: Budget) -> None:
         """Raises BeyondBudget where a budget cannot hold the calls that it needs on this prompt: before any is paid."""

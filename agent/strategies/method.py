@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, Protocol, TypeGuard, runtime_checkable
 
 from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.answer import shortest_prompt
@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 REMEDY = "if it is yours, give it by --blocks (in Python, blocks=[...]); else train anew"
 
 
+@runtime_checkable
+class NeedsRoom(Protocol):
+    """A policy that knows what it needs at least."""
+
+    def require_room(self, task: Task, budget: Budget) -> None:
+        """Raises BeyondBudget where a budget cannot hold that on a task."""
+
+
 class StrategyPolicy(FixedPolicy):
     """Runs a strategy, then answers.
 
@@ -43,6 +51,10 @@ class StrategyPolicy(FixedPolicy):
         self.strategy = strategy_named(spec)
         super().__init__([action_name(self.strategy), actions.terminal], actions, observations)
         self.name = self.strategy.spec
+
+    def require_room(self, task: Task, budget: Budget) -> None:
+        """Raises BeyondBudget where a budget cannot hold the calls that the strategy needs on a task."""
+        self.strategy.require_room(shortest_prompt(task), budget)
 
 
 def registry_with(policy: object, registry: Registry, blocks: Iterable[str] = ()) -> Registry:
@@ -108,6 +120,6 @@ def require_able(components: Components) -> None:
 
 
 def require_room(policy: object, task: Task, budget: Budget) -> None:
-    """Raises UsageError where a budget is too small for a strategy on a task, before a call is paid."""
-    if isinstance(policy, StrategyPolicy):
-        policy.strategy.require_room(shortest_prompt(task), budget)
+    """Raises BeyondBudget where a budget is too small for a policy on a task, before a call is paid."""
+    if isinstance(policy, NeedsRoom):
+        policy.require_room(task, budget)

@@ -57,6 +57,18 @@ def test_what_is_no_question_is_one_sentence(command_line, arguments, stdin, sen
     assert said.code == 2 and sentence in said.err and len(said.err.splitlines()) == 1
 
 
+def test_a_policy_that_a_question_gets_past_is_told_and_the_kind_can_be_said(command_line):
+    solve = ("solve", "Which number is one sixth of a gross?", "--model", SCRIPT, "--memory", "none", "--json")
+    vote = "strategy:self-consistency;n=3"
+    code, out, err = command_line(*solve, "--policy", vote)
+    assert code == 0 and json.loads(out)["route"] == ["answer"]
+    assert f"answered directly, without {vote}: --kind numeric or --kind text" in err
+    code, out, err = command_line(*solve, "--policy", vote, "--kind", "numeric")
+    assert code == 0 and not err and len(json.loads(out)["route"]) == 2
+    assert command_line(*solve, "--kind", "open")[2] == ""
+    assert "write numeric, text or open" in command_line(*solve, "--kind", "grid")[2]
+
+
 def test_a_question_that_is_no_text_is_refused(command_line, tmp_path):
     (tmp_path / "q").write_bytes(b"\xff\xfe\x00")
     said = command_line("solve", "@q")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pilotage.agent.cli.options import BOOTSTRAP, IN_SAMPLE, LIMIT, MAP, RunOpti
 from pilotage.agent.cli.outputs import folder_to_write
 from pilotage.agent.cli.terminal import plain, screen
 from pilotage.agent.errors import UsageError
+from pilotage.agent.tasks.source import did_you_mean
 
 if TYPE_CHECKING:
     from pilotage.agent.bench.figures import Terms
@@ -34,6 +36,9 @@ class Bench(Command):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Writes the option before each of its values."""
+        if args and not args[0].startswith("-"):
+            near = did_you_mean(args[0], ["search"])
+            raise UsageError(f"`pilotage bench` has no command {args[0]!r:.80}{near}; see `pilotage bench --help`")
         given: list[str] = []
         option = None
         for arg in args:
@@ -80,6 +85,9 @@ class FigureOptions:
         from pilotage.agent.bench.schema import CostModel
         from pilotage.agent.models.prices import Price, price_file
 
+        for option, weight in (("--prompt-weight", self.prompt_weight), ("--decode-weight", self.decode_weight)):
+            if not math.isfinite(weight):
+                raise UsageError(f"{option} {weight} is no weight: write a number, as in {option} 4")
         price, known = None, dict[str, Price]()
         if self.prices is not None:
             known = price_file(self.prices)
@@ -132,6 +140,8 @@ def bench(
     from pilotage.agent.cli.bench.sitting import opened
     from pilotage.agent.tasks.fields import mapping
 
+    if batch.resume and batch.out is None:
+        raise UsageError("--resume goes on with what --out holds: give the folder by --out")
     console = screen(errors=True, soft_wrap=True)
     given, of_preset, limits = _chosen(methods or [], preset, console)
     settings = _settings(run, limits)

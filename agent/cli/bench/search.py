@@ -18,7 +18,7 @@ from pilotage.agent.cli.bench.bench import FigureOptions
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.options import LIMIT, MAP, RunOptions, expert, for_tasks
 from pilotage.agent.cli.outputs import folder_to_write, write_json
-from pilotage.agent.cli.terminal import interruptible, plain, screen, table
+from pilotage.agent.cli.terminal import interruptible, number_of, plain, screen, table
 from pilotage.agent.errors import MissingExtra, ModelUnavailable, UsageError
 from pilotage.common.files import replace
 
@@ -84,6 +84,8 @@ def search(
 
     if ";" in str(out):
         raise UsageError(f"--out {out} has a semicolon, which no strategy's file can have: choose another place")
+    if looked_for.minutes is not None and not looked_for.minutes > 0:
+        raise UsageError(f"--minutes {looked_for.minutes:g} leaves no time for a trial: give more, or leave it out")
     if not 0 < looked_for.held_out < 1:
         raise UsageError("--held-out is a share between 0 and 1: write --held-out 0.5")
     console = screen(errors=True, soft_wrap=True)
@@ -313,7 +315,10 @@ def _print(console: Screen, data: dict[str, Any], benched: Benched) -> None:
             cells = [f"{judged['accuracy']:.1%}", f"{judged['tokens']:,.0f}", f"{judged['calls']:.1f}"]
             note = ("front" if one["name"] in front else "") + _failed(judged["failed"])
         rows.add_row(str(1 + one["number"]), plain(one["words"]), *cells, note)
-    console.print(f"{len(data['trials'])} trials on {len(data['search_tasks'])} tasks, {data['tokens_spent']:,} tokens")
+    console.print(
+        f"{number_of(len(data['trials']), 'trial')} on {number_of(len(data['search_tasks']), 'task')}, "
+        f"{number_of(data['tokens_spent'], 'token')}"
+    )
     console.print(rows)
     if runs := sum(one["judged"]["failed"] for one in data["trials"] if one["judged"] and not one["again"]):
         console.print_line(f"{runs} runs of trials had no usable reply and count as wrong; --resume tries them again")

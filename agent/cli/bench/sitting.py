@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.banks.progress import clock
 from pilotage.agent.banks.sources import Assigned, mixed
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.run import Run
+    from pilotage.agent.runner import ReasoningAgent
     from pilotage.agent.sandbox import Sandbox
 
 STEPS = 20
@@ -181,7 +182,8 @@ def seated(
     Arguments and errors are those of `opened`.
     """
     model = model or model_of(settings)
-    lanes: list[Lane] = []
+    tasks = [one.task for one in graded]
+    able: list[tuple[Method, list[ReasoningAgent], dict[str, Any]]] = []
     shared = Peers(peers) if any(is_peer(method.policy) for method in methods) else None
     unable: list[Unable] = []
     for method in methods:
@@ -196,8 +198,15 @@ def seated(
                 raise
             unable.append(lack)
             continue
+        components = agents[0].components
+        require_fit(components.policy, tasks, components.budget)
+        if not in_sample:
+            require_fresh(method.label, components.policy, tasks)
         conditions = conditions_of(own, model) | {"seed": settings.seed}
         conditions |= {} if peer is None else {"toolkit": f"{peer.toolkit.name} {peer.toolkit.version}"}
+        able.append((method, agents, conditions))
+    lanes: list[Lane] = []
+    for method, agents, conditions in able:  # their files come last: a refused command leaves none
         results = stack.enter_context(
             ResultsFile(
                 folder / f"{method.stem}.jsonl", resume=resume, settings={"policy": agents[0].components.policy.name},
@@ -207,12 +216,6 @@ def seated(
         lanes += [Lane(method, repeat, agent, results) for repeat, agent in enumerate(agents)]
     if not lanes:
         raise unable[0]
-    tasks = [one.task for one in graded]
-    for lane in lanes[::repeats]:
-        components = lane.agent.components
-        require_fit(components.policy, tasks, components.budget)
-        if not in_sample:
-            require_fresh(lane.method.label, components.policy, tasks)
     return Sitting(
         settings,
         model,

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 EMBEDDER = "minilm"
 MOST_BYTES = 10 << 20
 """Of a question."""
+ASKED_KINDS = ("numeric", "text", "open")
+"""What a bare question may want; other kinds need more than a question."""
+DIRECT = ("default", "fixed:answer")
+"""Policies of which nobody expects more than a reply to what is taken for a request for prose."""
 LEARN_VALUE = re.compile(r"each|every=.*")
 
 
@@ -108,12 +112,20 @@ def solve(
         "which repeats itself exactly. (default: after each)",
     ),
     no_learn: bool = typer.Option(False, "--no-learn", help="Only read memory."),
+    kind: str | None = typer.Option(
+        None,
+        metavar="numeric|text|open",
+        help="What the QUESTION wants: a number, a short text that has one right "
+        "answer, or prose. (default: told by its form; in doubt open)",
+    ),
     thread: str | None = expert(None, help="Name of the run; the same command resumes it if it was killed."),
     as_json: bool = typer.Option(False, "--json", help="Print one JSON object a task."),
 ) -> None:
     """Solve a QUESTION, or the tasks of --tasks."""
     from pilotage.common.text import carriable
 
+    if kind is not None and kind not in ASKED_KINDS:
+        raise UsageError(f"--kind {kind!r:.80} is none: write numeric, text or open")
     if batch.tasks is None:
         question = question_of(question)
     elif question is not None:
@@ -122,6 +134,8 @@ def solve(
     if question is None:
         from pilotage.agent.cli.solve.batch import solve_tasks
 
+        if kind is not None:
+            raise UsageError("--kind is for one question; tasks say theirs in a field `kind`")
         if thread is not None:
             raise UsageError("--thread names the run of one question; --out and --resume keep those of --tasks")
         raise typer.Exit(solve_tasks(batch, chosen, as_json=as_json))
@@ -129,7 +143,7 @@ def solve(
     if batch.out is not None:
         file_to_write(batch.out)
     thread = None if thread is None else carriable(thread)
-    _solve_one(question, chosen, out=batch.out, thread=thread, as_json=as_json)
+    _solve_one(question, kind, chosen, out=batch.out, thread=thread, as_json=as_json)
 
 
 def _require_options_of_one(given: SolveOptions, batch: TaskOptions, chosen: Settings) -> None:
@@ -217,12 +231,16 @@ def _text(file: IO[bytes], where: str) -> str:
         raise UsageError(f"{where} is not UTF-8 text") from None
 
 
-def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool) -> None:
+def _solve_one(
+    question: str, kind: str | None, settings: Settings, *, out: Path | None, thread: str | None, as_json: bool
+) -> None:
     from pilotage.agent.cli.assembly import assemble, model_of
     from pilotage.agent.cli.solve.show import Show
     from pilotage.agent.tasks.kinds import as_task
 
     task = as_task(question)
+    if kind is not None:
+        task = task.model_copy(update={"kind": kind, "inferred": False})
     left = "nothing of this run is kept (--thread NAME keeps a run, to go on with)"
     if thread is not None:
         left = f"what thread {thread} has finished is kept, and the same command goes on from there"
@@ -245,5 +263,10 @@ def _solve_one(question: str, settings: Settings, *, out: Path | None, thread: s
             result = asyncio.run(run())
         if results is not None:
             results.append(result | {"asked": task.asked})
+    if task.inferred and task.kind == "open" and result["route"] == ["answer"] and settings.policy not in DIRECT:
+        print_notice(
+            f"the question was taken for a request for prose and answered directly, without {settings.policy}: "
+            "--kind numeric or --kind text says that it has one right answer"
+        )
     if as_json:
         print_json_line(result)

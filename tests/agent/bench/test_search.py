@@ -302,6 +302,7 @@ def test_the_command_finds_it_judges_it_apart_and_goes_on(command_line):
         (("--limit", "1"), "too few"),
         (("--max-tokens", "10"), "tokens"),
         (("--out", "a;b"), "semicolon"),
+        (("--minutes", "0"), "leaves no time for a trial"),
         (("--prices", "none.toml"), "none.toml"),
     ],
 )
@@ -310,3 +311,4 @@ def test_bad_input_is_one_sentence_before_any_call(command_line, options, why):
     code, out, err = command_line(*SEARCH, *options)
     assert code != 0 and why in err and "Traceback" not in err, err
     assert not out and not list(Path().rglob("runs/*.jsonl.run"))
+    assert options[0] != "--minutes" or not Path("o").exists()

@@ -59,6 +59,14 @@ async def test_a_right_answer_is_likelier_behind_the_steps_that_find_it(smollm2)
 
 
 @pytest.mark.live
+async def test_what_was_asked_before_makes_no_difference(smollm2):
+    likelihood = await Likelihood.of(ModelClient(smollm2))
+    shorter = BEGUN.replace("5 * 96 = 480.\n\n", "")
+    first, _, again = [(await likelihood.ask(ASKED, begun, "480")).mean_logprob for begun in (BEGUN, shorter, BEGUN)]
+    assert again == pytest.approx(first, abs=1e-6)  # up to 0.17 apart where what is cached was not read again
+
+
+@pytest.mark.live
 @pytest.mark.parametrize("text", ['\\frac{1}{2} "q"', "日本 🎉", "a\nb\t|", "<|im_end|>"])
 async def test_any_text_can_be_asked_about(smollm2, text):
     likelihood = await Likelihood.of(ModelClient(smollm2))

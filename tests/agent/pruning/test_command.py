@@ -38,6 +38,7 @@ def test_a_real_model_prunes_a_file_and_has_nothing_left_to_do(smollm2_path, com
     assert code == 0, err
     told = json.loads(out)
     assert (told["chains"], told["new"], told["steps"], told["dropped"]) == (1, 1, 3, 1)
+    assert told["not_right"] == 1
     assert told["usage"]["llm_calls"] == 3  # behind both steps, and without each of them
     [line] = map(json.loads, Path("o.jsonl").read_text().splitlines())
     assert line["pruning"]["tokens"]["counted"]
@@ -45,3 +46,7 @@ def test_a_real_model_prunes_a_file_and_has_nothing_left_to_do(smollm2_path, com
     assert line["messages"][1]["content"] == "Six times seven is 42.\n\nAnswer: 42"
     code, out, _ = command_line(*prune, "--only-right", "--resume", "--json")
     assert (code, json.loads(out)["known"], json.loads(out)["usage"]["llm_calls"]) == (0, 1, 0)
+    _, out, _ = command_line(*prune, "--only-right", "--resume")
+    first, sums, now, _ = out.splitlines()
+    assert first == "0 chains pruned, 1 were there before, 0 left out, 1 not right"
+    assert sums.startswith("in all 1 of 3 steps dropped") and now.startswith("now 0 calls")
