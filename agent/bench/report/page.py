@@ -123,8 +123,8 @@ def _sections(data: Benched) -> list[Section]:
             "frontier",
             "Accuracy and cost",
             ["Up and to the left is better: more right answers for fewer tokens."],
-            "Crosses are 95% intervals. Hollow: what the others are compared with. Dotted: any method right. Figures call a "
-            "strategy by its name alone, without `strategy:`, and cut long names short.",
+            "Crosses are 95% intervals. Hollow: what the others are compared with. Dotted: any method right. Figures "
+            "call a strategy by its name alone, without `strategy:`, and cut long names short.",
         ),
         Section(
             "comparisons",
