@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pilotage.agent.bench.schema import Benched, CostModel, MethodFigures
     from pilotage.agent.cli.screen import Screen
 
+FEW_METHODS = 4
+"""Methods up to which the table of families has a column for each, however few families there are."""
 FEW_FAMILIES = 12
 """Families that are printed at most; the report has all."""
 
@@ -79,14 +81,23 @@ def _print_comparisons(console: Screen, data: Benched) -> None:
 def _print_families(console: Screen, data: Benched) -> None:
     if not 1 < len(data.families) <= FEW_FAMILIES:
         return
-    rows = columns("right, by family", "tasks", *(one.name for one in data.methods))
-    for family in data.families:
-        shares = [family.policies[one.name].accuracy for one in data.methods]
-        rows.add_row(
-            plain(family.family), f"{family.tasks}", *(f"{share:.0%}" for share in shares if share is not None)
-        )
+    shares = {
+        one.name: [_share(family.policies[one.name].accuracy) for family in data.families] for one in data.methods
+    }
+    if len(data.methods) <= max(FEW_METHODS, len(data.families)):
+        rows = columns("right, by family", "tasks", *shares)
+        for place, family in enumerate(data.families):
+            rows.add_row(plain(family.family), f"{family.tasks}", *(of_one[place] for of_one in shares.values()))
+    else:  # many names of methods, which are long, are read below each other
+        rows = columns("right, by family", *(f"{family.family} ({family.tasks})" for family in data.families))
+        for name, of_one in shares.items():
+            rows.add_row(plain(name), *of_one)
     console.print(rows)
     console.print()
+
+
+def _share(accuracy: float | None) -> str:
+    return "" if accuracy is None else f"{accuracy:.0%}"
 
 
 def _print_curves(console: Screen, data: Benched) -> None:

@@ -1,6 +1,7 @@
 """Figures: held against what is known of results that were made by hand, and of models of known skill."""
 
 import json
+import re
 import time
 from collections import Counter
 from pathlib import Path
@@ -266,3 +267,20 @@ def test_a_model_without_a_price_is_told(bench, tmp_path):
     assert code == 2 and "p.toml has no price of the model" in err and "it has another" in err
     name = json.loads((tmp_path / "t.jsonl").read_text().splitlines()[0])["id"]
     assert name == "q0"
+
+
+def test_many_methods_stand_below_each_other_where_families_are_few(bench):
+    many = [f"strategy:self-consistency;n={n}" for n in range(2, 7)]
+    _, out, _ = bench(methods=many)
+    assert "right, by family" not in out  # all are of one
+    Path("t.jsonl").write_text(
+        "".join(
+            json.dumps({"id": f"q{n}", "prompt": f"Box {n}: 48 times 10?", "gold": 480, "metadata": {"family": f}})
+            + "\n"
+            for n, f in enumerate("ab")
+        )
+    )
+    _, out, _ = bench("--out", "wide", methods=many)
+    assert re.search(r"right, by family +a \(1\)  b \(1\)\nstrategy:self-consistency;n=2 +100% +100%\n", out)
+    _, out, _ = bench("--out", "narrow", methods=many[:3])
+    assert re.search(r"right, by family  tasks  strategy:self-consistency;n=2 .*\na +1 +100%", out)
