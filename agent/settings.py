@@ -14,6 +14,7 @@ from pydantic_settings import (
 
 from pilotage.agent.budget import Budget
 from pilotage.agent.errors import UsageError
+from pilotage.common.faults import first_fault
 from pilotage.common.retention import Retention
 from pilotage.common.seeds import LARGEST
 
@@ -97,10 +98,7 @@ def settings_from(flags: dict[str, Any]) -> Settings:
     try:
         return Settings(**{key: value for key, value in flags.items() if value is not None})
     except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"])
-        raise UsageError(
-            f"setting {name!r}: {first['msg']} (from a flag, PILOTAGE_{name.upper()} or {FILE})"
-        ) from error
+        name, reason = first_fault(error)
+        raise UsageError(f"setting {name!r}: {reason} (from a flag, PILOTAGE_{name.upper()} or {FILE})") from error
     except (ValueError, RecursionError) as error:  # tomllib.TOMLDecodeError, or nested without end
         raise UsageError(f"{FILE} cannot be read: {error}") from error

@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from pilotage.common.faults import first_fault
 from pilotage.common.text import carriable_data
 from pilotage.memory.errors import InvalidConcept, UnreadableRow
 
@@ -138,7 +139,7 @@ class ConceptDraft(BaseModel):
         try:
             return cls.model_validate(carriable_data(dict(data)))
         except ValidationError as error:
-            raise InvalidConcept.unstored(first_fault(error)) from None
+            raise InvalidConcept.unstored(invalid_field(error)) from None
 
     @classmethod
     def lesson(cls, situation: str, suggestion: Iterable[str], *, title: str = "") -> Self:
@@ -189,7 +190,7 @@ class Concept(ConceptDraft):
             id = _ID.search(body)
             which = f"concept '{id[1]}'" if id else "a concept"
             raise UnreadableRow(
-                f"the row of {which} in the ledger cannot be read ({error.errors(include_url=False)[0]['msg']}): "
+                f"the row of {which} in the ledger cannot be read ({first_fault(error).reason}): "
                 "`pilotage memory doctor` names all such rows; restore the ledger from a backup, or import its last "
                 "export into a new folder"
             ) from None
@@ -211,7 +212,7 @@ class Concept(ConceptDraft):
         try:
             return Concept.model_validate({**dict(self), **fields})
         except ValidationError as error:
-            raise InvalidConcept(first_fault(error), "nothing was changed") from None
+            raise InvalidConcept(invalid_field(error), "nothing was changed") from None
 
     @property
     def draft(self) -> ConceptDraft:
@@ -219,7 +220,7 @@ class Concept(ConceptDraft):
         try:
             return ConceptDraft.model_validate(self.model_dump(include=set(ConceptDraft.model_fields), warnings=False))
         except ValidationError as error:
-            raise InvalidConcept.unstored(first_fault(error)) from None
+            raise InvalidConcept.unstored(invalid_field(error)) from None
 
 
 _ID = re.compile(r'"id": ?"([^"]{1,40})"')
@@ -232,14 +233,13 @@ _MAX_DEPTH = 4  # of a concept's fields
 _LATER_FIELDS = ("subtype", "pitfall")
 
 
-def first_fault(error: ValidationError) -> str:
+def invalid_field(error: ValidationError) -> str:
     """What is wrong with the first field that is, as a sentence."""
-    fault = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in fault["loc"]) or "concept"
-    reason = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "string_too_long":
-        reason += f" and has {len(fault['input']):,}"
-    return f"the concept's field '{field}' is not valid: {reason[:1].lower()}{reason[1:]}"
+    field, reason = first_fault(error)
+    first = error.errors(include_url=False)[0]
+    if first["type"] == "string_too_long":
+        reason += f" and has {len(first['input']):,}"
+    return f"the concept's field '{field or 'concept'}' is not valid: {reason[:1].lower()}{reason[1:]}"
 
 
 def check_text(data: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
+from pilotage.common.faults import reason_of
 from pilotage.memory.location import LEDGER
 
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -45,7 +46,9 @@ def memory_copy(memory: Path, folder: Path) -> Path:
     except (OSError, sqlite3.Error) as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF in _DAMAGED:  # the copy is new
             raise _unreadable(memory / LEDGER, error) from error
-        raise UsageError(f"cannot copy the memory {memory} to {folder}: {error}; choose another --out") from error
+        raise UsageError(
+            f"cannot copy the memory {memory} to {folder}: {reason_of(error)}; choose another --out"
+        ) from error
     return folder
 
 

@@ -15,6 +15,7 @@ from pilotage.agent.chat.housekeeping import WHY, is_housekeeping
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message, ReplyOptions, ToolOffer, last_user
 from pilotage.agent.task import Task
+from pilotage.common.faults import first_fault
 
 MOST_MESSAGES = 10_000
 """Of a conversation. No model has room for more, and to read them takes time in which nothing else is done."""
@@ -42,9 +43,9 @@ def _read(place: int, given: Any) -> Message:
     try:
         return Message.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(["messages", str(place), *map(str, first["loc"])])
-        raise UsageError(f"`{where}` is not as a message has it: {first['msg']}") from None
+        fault = first_fault(error)
+        where = ".".join(filter(None, ["messages", str(place), fault.place]))
+        raise UsageError(f"`{where}` is not as a message has it: {fault.reason}") from None
 
 
 def _of_langchain(place: int, given: Any) -> dict[str, Any]:
@@ -78,8 +79,8 @@ def reply_options(given: Mapping[str, Any]) -> ReplyOptions:
     try:
         return ReplyOptions(**known, **({"more": {**known.pop("more", {}), **options}} if options else {}))
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}") from None
+        fault = first_fault(error)
+        raise UsageError(f"`{fault.place}`: {fault.reason}") from None
 
 
 def conversation_task(messages: Sequence[Message], options: ReplyOptions = ReplyOptions()) -> Task:  # noqa: B008 (frozen)

@@ -26,6 +26,7 @@ from pilotage.agent.routing.policies import Effort
 from pilotage.agent.run import Run, UnusableRun
 from pilotage.agent.runner import ReasoningAgent
 from pilotage.agent.task import KINDS, Kind, Task
+from pilotage.common.faults import first_fault
 
 SOURCE = "pilotage"
 
@@ -127,5 +128,5 @@ def _budget(given: dict[str, Any]) -> Budget:
     try:
         return Budget(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        first = error.errors()[0]
-        raise UsageError(f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}") from None
+        fault = first_fault(error)
+        raise UsageError(f"`{fault.place}`: {fault.reason}") from None

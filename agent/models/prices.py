@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pilotage.agent.errors import UsageError
 from pilotage.agent.trace import Usage
+from pilotage.common.faults import first_fault, reason_of
 
 PER = 1_000_000
 """Tokens that a price is for."""
@@ -47,14 +48,13 @@ def price_file(path: Path) -> dict[str, Price]:
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"the prices {path} cannot be read: {error}") from error
+        raise UsageError(f"the prices {path} cannot be read: {reason_of(error)}") from error
     prices = {}
     for model, table in tables.items():
         try:
             prices[model] = Price.model_validate(table)
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
+            place, reason = first_fault(error)
             what = f"`{place}` of {model!r}" if place else repr(model)
-            raise UsageError(f"{what} in the prices {path}: {first['msg']}") from None
+            raise UsageError(f"{what} in the prices {path}: {reason}") from None
     return prices

@@ -22,6 +22,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr
 from pilotage.agent.errors import ModelError, UsageError
 from pilotage.agent.models.reply import Capabilities
 from pilotage.agent.trace import Usage
+from pilotage.common.faults import reason_of
 from pilotage.common.json_text import read_json
 
 
@@ -119,7 +120,7 @@ class ScriptedChatModel(BaseChatModel):
         try:
             content = read_json(path.read_bytes())
         except (OSError, ValueError) as error:
-            raise UsageError(f"The script {path} cannot be read as JSON ({error}).") from error
+            raise UsageError(f"The script {path} cannot be read as JSON ({reason_of(error)}).") from error
         whole: dict[str, Any] = content if isinstance(content, dict) else {"rules": content}
         script: Any = whole.get("rules")
         texts = script

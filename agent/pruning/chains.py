@@ -25,6 +25,7 @@ from pilotage.agent.sandbox import Sandbox
 from pilotage.agent.task import Kind, Task
 from pilotage.agent.tasks.grading import grader_for
 from pilotage.agent.tasks.jsonl import task_from
+from pilotage.common.faults import first_fault
 from pilotage.common.json_text import NotJson, read_json
 from pilotage.common.text import carriable
 
@@ -158,7 +159,7 @@ def chains_in(
             except (TaskError, NotJson) as error:
                 left_out.append(f"{path}:{number}: {error}")
             except ValidationError as error:
-                left_out.append(f"{path}:{number}: {error.errors()[0]['msg']}")
+                left_out.append(f"{path}:{number}: {first_fault(error).reason}")
     return list(chains.values()), left_out
 
 

@@ -15,6 +15,7 @@ from pilotage.agent.models.factory import is_in_process
 from pilotage.agent.models.prices import Price, price_file
 from pilotage.agent.serve.upstreams.upstream import DEFAULT, Upstream, line
 from pilotage.agent.telemetry.export import Telemetry
+from pilotage.common.faults import first_fault, reason_of
 
 
 class ServeConfig(BaseModel):
@@ -148,11 +149,10 @@ def serve_config(file: Path | None, flags: dict[str, Any]) -> ServeConfig:
         try:
             given = tomllib.loads(file.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as error:
-            raise UsageError(f"the configuration {file} cannot be read: {error}") from error
+            raise UsageError(f"the configuration {file} cannot be read: {reason_of(error)}") from error
     try:
         return ServeConfig(**given | {name: value for name, value in flags.items() if value is not None})
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        place, reason = first_fault(error)
         where = f"`{place}` of the server's configuration" if place else "the server's configuration"
-        raise UsageError(f"{where}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise UsageError(f"{where}: {reason}") from None

@@ -10,6 +10,7 @@ from pilotage.agent.budget import Budget
 from pilotage.agent.serve.fields import Fields, wrong
 from pilotage.agent.serve.model_names import strategy_of
 from pilotage.agent.strategies import PREFIX
+from pilotage.common.faults import first_fault
 
 OWN = "pilotage"
 POLICIES = ("default", "rules", "one-bit", "network", "experience", "vote:3", "agree:2", "random")
@@ -44,9 +45,8 @@ class Extras(BaseModel):
         try:
             asked = Budget(**{**most.model_dump(), **self.budget})
         except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise wrong(f"{OWN}.budget.{place}", f"is no limit of a run ({first['msg']})") from None
+            place, reason = first_fault(error)
+            raise wrong(f"{OWN}.budget.{place}", f"is no limit of a run ({reason})") from None
         for name in Budget.model_fields:
             if getattr(asked, name) > getattr(most, name):
                 raise wrong(f"{OWN}.budget.{name}", f"is at most {getattr(most, name)} here")

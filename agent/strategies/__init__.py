@@ -44,6 +44,7 @@ from pilotage.agent.strategies.spending.difficulty_adaptive import DifficultyAda
 from pilotage.agent.strategies.spending.saturation import Saturation
 from pilotage.agent.strategies.two_models.cascade import Cascade
 from pilotage.agent.strategies.two_models.speculative import Speculative
+from pilotage.common.faults import first_fault
 from pilotage.common.plugins import described, label, loaded, plugins
 
 BUILT_IN: tuple[type[Strategy], ...] = (
@@ -154,7 +155,7 @@ def _told(name: str, error: ValidationError) -> str:
     if first["type"] == "missing":
         field = str(first["loc"][0])
         return f"{PREFIX}{name} needs {field}=VALUE: {installed()[name].model_fields[field].description}"
-    message = first["msg"].removeprefix("Value error, ").partition(", unable")[0]
+    message = first_fault(error).reason.partition(", unable")[0]
     if not first["loc"]:
         return f"{PREFIX}{name}: {message}"
     return f"{PREFIX}{name};{first['loc'][0]}={first['input']!s:.80}: {message[:1].lower()}{message[1:]}"

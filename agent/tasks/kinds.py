@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Kind, Task
+from pilotage.common.faults import first_fault
 from pilotage.common.text import carriable
 
 _NUMBER = r"[$€£¥]?\d[\d,]*(?:\.\d+)?%?"
@@ -94,9 +95,9 @@ def as_task(given: Any) -> Task:
     try:
         return Task.model_validate(given)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "task"
-        raise UsageError(f"`task` is no task ({place}: {first['msg']}): give a question as text, or a Task") from None
+        fault = first_fault(error)
+        what = f"{fault.place or 'task'}: {fault.reason}"
+        raise UsageError(f"`task` is no task ({what}): give a question as text, or a Task") from None
 
 
 def infer_kind(prompt: str) -> Kind:

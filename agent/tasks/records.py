@@ -14,6 +14,7 @@ from pilotage.agent.errors import MissingExtra, TaskError, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import require_gold, require_grader
 from pilotage.agent.tasks.source import Spec, TaskDefect
+from pilotage.common.faults import first_fault
 from pilotage.common.json_text import NotJson, read_json
 from pilotage.common.paths import expanded
 
@@ -139,9 +140,8 @@ def _tasks_in(path: Path, rows: Iterator[tuple[int, Row]], spec: Spec, build: Bu
         except TaskError as error:
             yield TaskDefect(str(path), number, str(error))
         except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            field = ".".join(map(str, first["loc"])) or "the task"
-            yield TaskDefect(str(path), number, f"{field}: {first['msg'].removeprefix('Value error, ')}")
+            fault = first_fault(error)
+            yield TaskDefect(str(path), number, f"{fault.place or 'the task'}: {fault.reason}")
         else:
             first_lines[task.id] = number
             yield task

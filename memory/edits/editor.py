@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 from sqlalchemy import Connection
 
-from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status, capped, check_text, first_fault
+from pilotage.memory.concept import Concept, ConceptDraft, Provenance, Status, capped, check_text, invalid_field
 from pilotage.memory.edits import text_index
 from pilotage.memory.edits.events import NewConcept, ids_by_hash, insert_new, record
 from pilotage.memory.errors import InvalidConcept, StaleConcept
@@ -246,4 +246,4 @@ def _concept(space: Namespace, draft: ConceptDraft | Concept, provenance: Proven
             **dict(draft), id=secrets.token_hex(8), namespace=space.name, status=status, provenance=provenance
         )
     except ValidationError as error:
-        raise InvalidConcept.unstored(first_fault(error)) from None
+        raise InvalidConcept.unstored(invalid_field(error)) from None

@@ -45,10 +45,10 @@ def defects(bank: Bank, records: Sequence[Record], figures: Sequence[PolicyFigur
             sentences.append(f"{one.name}: the bank recorded none of its routes to the end, so nothing is known of it.")
         elif one.coverage < 1:
             sentences.append(
-                f"{one.name}: {1 - one.coverage:.0%} of the tasks are unknown, since it takes what was not recorded "
-                "there; its figures and comparisons leave them out."
+                f"{one.name}: {round((1 - one.coverage) * judged)} of {judged} tasks are unknown, since it takes what "
+                "was not recorded there; its figures and comparisons leave them out."
             )
-        if one.unrecorded > OFF_SUPPORT and one.kind != "baseline":
+        if one.unrecorded > OFF_SUPPORT:
             sentences.append(
                 f"{one.name}: in {one.unrecorded:.0%} of its decisions it preferred a block that was not recorded, and "
                 "was judged by its next choice."

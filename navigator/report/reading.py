@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pilotage.common.faults import first_fault
 from pilotage.common.statistics import holm
 from pilotage.navigator.errors import ReportError
 from pilotage.navigator.evaluation.comparison_parts import Comparison
@@ -104,9 +105,8 @@ def _has_no_score(policy: Any) -> bool:
 
 
 def _first(error: ValidationError) -> str:
+    place, what = first_fault(error)
     errors = error.errors(include_url=False, include_context=False, include_input=False)
-    place = ".".join(str(step) for step in errors[0]["loc"])
-    what = errors[0]["msg"].removeprefix("Value error, ")
     what = "it is missing" if errors[0]["type"] == "missing" else what[:1].lower() + what[1:]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return f"{place}: {what}{more}" if place else f"{what}{more}"

@@ -16,7 +16,6 @@ from pilotage.agent.cli.options import BOOTSTRAP, IN_SAMPLE, LIMIT, MAP, RunOpti
 from pilotage.agent.cli.outputs import folder_to_write
 from pilotage.agent.cli.terminal import plain, screen
 from pilotage.agent.errors import UsageError
-from pilotage.agent.tasks.source import did_you_mean
 
 if TYPE_CHECKING:
     from pilotage.agent.bench.figures import Terms
@@ -37,6 +36,8 @@ class Bench(Command):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Writes the option before each of its values."""
         if args and not args[0].startswith("-"):
+            from pilotage.agent.tasks.source import did_you_mean
+
             near = did_you_mean(args[0], ["search"])
             raise UsageError(f"`pilotage bench` has no command {args[0]!r:.80}{near}; see `pilotage bench --help`")
         given: list[str] = []

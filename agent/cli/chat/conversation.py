@@ -15,6 +15,7 @@ from pilotage.agent.cli.chat.reply import Reply
 from pilotage.agent.errors import UsageError
 from pilotage.agent.messages import Message
 from pilotage.agent.trace import Usage, total
+from pilotage.common.faults import first_fault
 from pilotage.common.files import replace
 from pilotage.common.json_text import NotJson, read_json
 from pilotage.common.text import carriable_data, json_page
@@ -116,9 +117,9 @@ def conversation_in(path: Path) -> Conversation:
     except NotJson as error:
         raise UsageError(f"{path} is no conversation ({error}): name a file that /save has written") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "messages"
-        raise UsageError(f"{path} is no conversation (`{where}`: {first['msg']}): name one that /save wrote") from None
+        place, reason = first_fault(error)
+        what = f"`{place or 'messages'}`: {reason}"
+        raise UsageError(f"{path} is no conversation ({what}): name one that /save wrote") from None
 
 
 def _of_messages(path: Path, given: Any) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pilotage.agent.errors import KeyStoreUnusable, UnknownKey, UsageError
 from pilotage.agent.serve.keys.key import Key, NewKey, checked_name, checked_namespace, checked_scopes
 from pilotage.agent.serve.keys.key_file import COLUMNS, LIMITS, SELECT, KeyFile
 from pilotage.agent.serve.keys.limits import Limits
+from pilotage.common.faults import first_fault
 from pilotage.common.paths import data_dir, expanded
 from pilotage.common.text import carriable, one_line
 
@@ -186,7 +187,7 @@ class KeyStore:
         try:
             return Key(**{**values, "scopes": tuple(str(values["scopes"]).split()), "limits": limits})
         except ValidationError as error:
-            id, field = one_line(str(values["id"])), ".".join(map(str, error.errors()[0]["loc"]))
+            id, field = one_line(str(values["id"])), first_fault(error).place
             raise KeyStoreUnusable(
                 f"the key {id} in {self.path} is damaged (its {field}): restore the file from a backup"
             ) from None

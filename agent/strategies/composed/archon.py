@@ -16,6 +16,7 @@ from pilotage.agent.strategies.base import Strategy
 from pilotage.agent.strategies.composed.layers import Critique, Fuse, Generate, Layer, Rank, Solutions, layer_of
 from pilotage.agent.strategies.drawing import Drawn, answers_of, chosen
 from pilotage.agent.trace import Step
+from pilotage.common.faults import first_fault, reason_of
 from pilotage.common.paths import expanded
 
 PLAIN = (Generate(n=4), Critique(), Rank(keep=3), Fuse())
@@ -109,7 +110,7 @@ def _read(path: Path) -> tuple[Layer, ...]:
             raise ValueError(f"{path} is longer than a description of layers can be")
         read: dict[str, Any] = tomllib.loads(content.decode())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} cannot be read as TOML ({error})") from None
+        raise ValueError(f"{path} cannot be read as TOML ({reason_of(error)})") from None
     tables = read.pop("layer", None)
     if read or not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
         raise ValueError(f"{path} names no layer: write [[layer]] tables, each with a kind, and nothing else")
@@ -120,8 +121,8 @@ def _read(path: Path) -> tuple[Layer, ...]:
         try:
             layers.append(layer_of(table))
         except ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(f"{path}, layer {number}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            place, reason = first_fault(error)
+            raise ValueError(f"{path}, layer {number}: {f'{place}: ' if place else ''}{reason}") from None
         except ValueError as error:
             raise ValueError(f"{path}, layer {number}: {error}") from None
     if not isinstance(layers[0], Generate) or any(isinstance(layer, Generate) for layer in layers[1:]):

@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from pilotage.common.faults import reason_of
 from pilotage.common.paths import expanded
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.rules.rule_policy import Rule, RulePolicy, View
@@ -40,7 +41,7 @@ def load_rules(path: Path, actions: ActionSpec, observations: ObservationSpec) -
     except OSError as error:
         raise PolicyError(f"cannot read the policy file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PolicyError(f"{path} is no rule file: {error}") from error
+        raise PolicyError(f"{path} is no rule file: {reason_of(error)}") from error
     entries = content.get("rule")
     if not isinstance(entries, list) or not entries:
         raise PolicyError(f"{path} holds no [[rule]]; a rule file needs at least one")

@@ -101,6 +101,7 @@ def test_killed_outright_it_loses_no_run_that_was_finished(tmp_path):
         ((), ("strategy:best-of-n;n=8;scorer=judge",), "--max-calls"),
         (("--max-calls", "4"), ("strategy:self-consistency;n=5",), "needs 5 calls and the budget has 4"),
         (("--sandbox", "none"), ("strategy:self-consistency;route=program",), "there is no sandbox"),
+        (("--prices", "none.toml"), ("rules",), "the prices none.toml cannot be read: No such file or directory\n"),
         (("--prompt-weight", "inf"), ("rules",), "--prompt-weight inf is no weight"),
         (("--map", "prompt=query"), ("rules",), "there is no field 'query'"),
         (("--tasks", "nowhere.jsonl"), ("rules",), "nowhere.jsonl can't be read"),
