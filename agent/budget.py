@@ -43,6 +43,14 @@ class Budget(BaseModel):
                 f"(in Python, Budget(max_calls={calls}))"
             )
 
+    def require_steps(self, steps: int, whose: str) -> None:
+        """Raises BeyondBudget where there are fewer blocks than a method needs, the answer included."""
+        if steps > self.max_steps:
+            raise BeyondBudget(
+                f"{whose} needs {steps} blocks and the budget has {self.max_steps}: give --max-steps {steps} or draw "
+                f"less often (in Python, Budget(max_steps={steps}))"
+            )
+
     def require_room_for(self, prompt: str) -> None:
         """Raises BeyondBudget where not even one step on this prompt fits."""
         needed = estimate_tokens(prompt) + MIN_COMPLETION

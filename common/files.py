@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +35,18 @@ def replace(path: Path, content: bytes | Iterable[bytes], *, private: bool = Fal
     finally:
         unfinished.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def read_ordinary(path: Path) -> bytes:
+    """A file's content.
+
+    Raises:
+        OSError: it cannot be read; or it is no ordinary file, since nobody knows when a pipe ends.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a pipe that nobody writes to opens at once
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not an ordinary file", str(path))
+        return file.read()
 
 
 def is_torn(rest: bytes, *beginnings: bytes) -> bool:

@@ -66,9 +66,13 @@ def agent_of(
 
     chosen = {name: getattr(settings, name) for name in OF_AGENT} | others
     keep = settings.keep_checkpoints
-    second = None if settings.escalate_to is None else _model(settings, settings.escalate_to, model.cache)
     return ReasoningAgent(
-        model, memory=store, escalate_to=second, checkpoints=checkpoints, keep_checkpoints=keep, **chosen
+        model,
+        memory=store,
+        escalate_to=second_model_of(settings, model.cache),
+        checkpoints=checkpoints,
+        keep_checkpoints=keep,
+        **chosen,
     )
 
 
@@ -77,6 +81,11 @@ def model_of(settings: Settings) -> ModelClient:
     from pilotage.agent.models import ResponseCache
 
     return _model(settings, settings.model, ResponseCache(keep=settings.keep_cache) if settings.cache else None)
+
+
+def second_model_of(settings: Settings, cache: ResponseCache | None = None) -> ModelClient | None:
+    """The model that what would be withheld goes to, if the settings name one; nothing of it is loaded yet."""
+    return None if settings.escalate_to is None else _model(settings, settings.escalate_to, cache)
 
 
 def _model(settings: Settings, name: str, cache: ResponseCache | None) -> ModelClient:

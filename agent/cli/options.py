@@ -58,6 +58,8 @@ MAP = for_tasks(
     metavar="prompt=F,...",
     help="Fields of a file, where they are not plain: prompt, answer, choices, ...",
 )
+ONLY = typer.Option(None, metavar="FAMILY,...", help="Keep these families alone; repeatable.")
+LEAVE_OUT = typer.Option(None, metavar="FAMILY,...", help="Leave these families out; repeatable.")
 LIMIT = for_tasks(None, min=1, callback=at_most(sys.maxsize), help="The first N tasks only.")
 LIMIT_MINUTES = for_tasks(None, min=0.0, help="Begin no node after so many minutes.")
 
@@ -106,6 +108,14 @@ def shares(parts: str) -> dict[str, float]:
         except ValueError:
             raise UsageError(f"{part!r} is no part of a split; write --parts train=0.7,test=0.3") from None
     return shares
+
+
+def families(only: list[str] | None, leave_out: list[str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The families to keep and those to leave out; raises UsageError where one is to be both."""
+    kept, left = (tuple(name for one in given or () for name in names(one)) for given in (only, leave_out))
+    if both := sorted(set(kept) & set(left)):
+        raise UsageError(f"the family {both[0]!r:.80} cannot be kept and left out: name it once")
+    return kept, left
 
 
 def names(given: str | None) -> tuple[str, ...]:

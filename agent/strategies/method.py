@@ -19,6 +19,7 @@ from pilotage.navigator.errors import NavigatorError
 from pilotage.navigator.policies import epsilon as exploring
 from pilotage.navigator.policies.policy import FixedPolicy
 from pilotage.navigator.policies.policy_file import SUFFIX, Header, read_header
+from pilotage.navigator.policies.rules.agreement import AgreementPolicy
 from pilotage.navigator.spaces import ActionSpec, ObservationSpec
 
 if TYPE_CHECKING:
@@ -111,8 +112,10 @@ def is_strategy(policy: object) -> TypeGuard[str]:
 def require_able(components: Components) -> None:
     """Raises UsageError where a strategy needs what models, machine or budget have not, before a call is paid.
 
-    That goes for the policy, and for strategies among the blocks, which it may choose.
+    That goes for the policy, also one that draws again, and for strategies among the blocks, which it may choose.
     """
+    if isinstance(components.policy, AgreementPolicy):
+        components.budget.require_steps(components.policy.least_steps, components.policy.name)
     models = components.models or NamedModels(components.model)
     for block in components.registry:
         if isinstance(block, StrategyBlock):

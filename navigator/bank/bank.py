@@ -20,7 +20,7 @@ import numpy as np
 
 from pilotage.navigator.arguments import require_seed
 from pilotage.navigator.bank.embeddings import TaskEmbeddings
-from pilotage.navigator.bank.files import task_files
+from pilotage.navigator.bank.files import is_torn, task_files
 from pilotage.navigator.bank.identity import identifiers, matching
 from pilotage.navigator.bank.reader import read_header, read_meta, read_nodes
 from pilotage.navigator.bank.records import ROOT, BankMeta, TaskHeader, Tree
@@ -169,6 +169,11 @@ class Bank:
         for task in self.headers:
             groups.setdefault(self.tree(task).content_fingerprint or task, []).append(task)
         return {first: others for first, *others in groups.values() if others}
+
+    @property
+    def torn(self) -> list[str]:
+        """Tasks whose files end within a line: recording goes on, a kill came, or the copy is none of the whole."""
+        return [task for task, file in self.files.items() if is_torn(file)]
 
     def identifiers(self, tasks: Iterable[str]) -> set[str]:
         """What these tasks are known by: their ids, and the fingerprints of what they show."""

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pilotage.common.files import append_durably, replace, sync_folder
+from pilotage.common.faults import reason_of
+from pilotage.common.files import append_durably, read_ordinary, replace, sync_folder
 from pilotage.navigator.errors import BankError
 
 META_FILE = "bank.json"
@@ -42,8 +43,20 @@ def read_whole_lines(path: Path) -> list[bytes]:
     return _finished(path).splitlines()
 
 
+def is_torn(path: Path) -> bool:
+    """Whether the last line of a task file has no end: a kill came in between, or something cut the file off."""
+    return path.name.endswith(PLAIN) and _read(path)[-1:] not in (b"\n", b"")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_ordinary(path)
+    except OSError as error:
+        raise BankError(f"{path} cannot be read ({reason_of(error).lower()}): copy the bank anew") from error
+
+
 def _finished(path: Path) -> bytes:
-    content = path.read_bytes()
+    content = _read(path)
     if path.name.endswith(PACKED):
         try:
             content = gzip.decompress(content)

@@ -5,17 +5,20 @@ A reader stops at the first fault; `verify` lists all of them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pilotage.common.files import read_ordinary
 from pilotage.navigator.bank.checks import HIDDEN, faults
+from pilotage.navigator.bank.embeddings import EMBEDDINGS_FILE, TaskEmbeddings
 from pilotage.navigator.bank.files import (
     META_FILE,
     PACKED,
     PLAIN,
     TASKS_FOLDER,
+    is_torn,
     parse,
     read_whole_lines,
     safe_name,
@@ -29,7 +32,7 @@ def read_meta(path: Path) -> BankMeta:
     """The header of the bank in a folder; raises BankError where there is none."""
     file = path / META_FILE
     try:
-        content = file.read_bytes()
+        content = read_ordinary(file)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise BankError(f"there is no bank in {path}: record one with `pilotage collect --out {path}`") from error
     except OSError as error:
@@ -106,6 +109,7 @@ def verify(path: str | Path) -> list[Finding]:
             findings += _verified(file, meta, seen)
         except BankError as error:
             findings.append(Finding("error", str(file), str(error)))
+    findings += _of_embeddings(path, seen)
     if not seen:
         findings.append(Finding("error", str(path), "the bank holds no task yet: record some with `pilotage collect`"))
     for file in sorted((path / TASKS_FOLDER).glob("*")):
@@ -118,9 +122,27 @@ def verify(path: str | Path) -> list[Finding]:
     return findings
 
 
+def _of_embeddings(path: Path, tasks: Collection[str]) -> Iterator[Finding]:
+    """What is wrong with the embeddings of a bank that has some."""
+    where = str(path / EMBEDDINGS_FILE)
+    try:
+        found = TaskEmbeddings.read(path)
+    except BankError as error:
+        yield Finding("error", where, str(error))
+        return
+    if found is None:
+        return
+    if lacking := sorted(set(tasks) - set(found.tasks)):
+        what = f"{len(lacking)} tasks have no embedding, {lacking[0]!r} for one: run `pilotage bank embed`"
+        yield Finding("error", where, what)
+    if blank := [task for task, vector in zip(found.tasks, found.vectors, strict=True) if not vector.any()]:
+        what = f"{len(blank)} embeddings say nothing, that of {blank[0]!r} for one: embed the tasks anew"
+        yield Finding("error", where, what)
+
+
 def _verified(file: Path, meta: BankMeta, seen: dict[str, Path]) -> Iterator[Finding]:
     lines = read_whole_lines(file)
-    if file.name.endswith(PLAIN) and file.read_bytes()[-1:] not in (b"\n", b""):
+    if is_torn(file):
         yield Finding("note", str(file), "its last line is torn; it was never acknowledged, and recording cuts it off")
     if not lines:
         yield Finding("note", str(file), "it is empty; its task is recorded anew")

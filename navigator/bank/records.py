@@ -271,6 +271,8 @@ class BankMeta:
         except (ValidationError, SpecMismatch) as error:
             why = first_fault(error) if isinstance(error, ValidationError) else str(error)
             raise BankError(f"bank.json is damaged ({why}): restore it from a copy of the bank") from error
+        if not file.model.isprintable():
+            raise BankError(f"bank.json names the model {file.model!r:.80}, which is no line of text: restore it")
         if (file.actions_hash, file.observations_hash) != (actions.schema_hash, observations.schema_hash):
             raise BankError("bank.json was edited: its schema hashes do not fit its actions and features; restore it")
         return cls(actions, observations, **{name: getattr(file, name) for name in _KEPT})

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
-from pilotage.common.files import replace
+from pilotage.common.files import read_ordinary, replace
 from pilotage.common.json_text import NotJson, read_json
 from pilotage.common.paths import expanded
 from pilotage.common.text import json_page
@@ -57,7 +57,7 @@ def read_model(path: str | Path) -> ConfidenceModel:
     """
     path = expanded(path)
     try:
-        content = path.read_bytes()
+        content = read_ordinary(path)
     except OSError as error:
         raise ConfidenceError(
             f"the model of confidence {path} cannot be read ({(error.strerror or str(error)).lower()}): make one with "

@@ -29,6 +29,11 @@ def defects(bank: Bank, records: Sequence[Record], figures: Sequence[PolicyFigur
             f"{len(bank.tasks) - judged} of {len(bank.tasks)} tasks are not judged, for every policy alike: they are "
             "outside the judged part, or a policy file was trained on them."
         )
+    if torn := bank.torn:
+        sentences.append(
+            f"The files of {len(torn)} tasks, {torn[0]!r} for one, end within a line: what stood there is missing, and "
+            "perhaps more. Judge a whole copy of the bank, or one that is not being recorded."
+        )
     if alike := len(bank.twins) + sum(map(len, bank.twins.values())):
         sentences.append(
             f"{alike} of the bank's tasks show the same as another one under another id: they are never judged by what "

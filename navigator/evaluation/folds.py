@@ -64,7 +64,7 @@ def deal(bank: Bank, count: int, seed: int = 0) -> list[list[str]]:
         raise BankError(f"cross-fitting needs at least 2 folds, not {count}: one to judge and one to learn from")
     tasks = len(bank.tasks) - sum(map(len, bank.twins.values()))
     if tasks < count:
-        advice = f"give --folds {tasks}, or record more tasks" if tasks > 1 else "record more tasks"
+        advice = f"record more tasks, or take {tasks} folds at most" if tasks > 1 else "record more tasks"
         raise BankError(f"the bank has {tasks} task{'s' if tasks > 1 else ''}, too few for {count} folds: {advice}")
     return list(bank.split({str(n): 1 / count for n in range(count)}, seed).values())
 

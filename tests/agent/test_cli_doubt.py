@@ -1,8 +1,12 @@
 """`pilotage bank doubt`: what it fits is what its rule file does, and what it counts is what was recorded."""
 
+import json
+import tomllib
+
 import pytest
 
 from pilotage.agent.blocks import installed
+from pilotage.agent.cli.bank.doubt import toml_string
 from pilotage.agent.routing.observation import spec_for
 from pilotage.agent.routing.policies import policy_for
 from pilotage.navigator.bank.records import BankMeta
@@ -64,6 +68,9 @@ def test_it_finds_from_where_on_a_second_route_pays_and_tells_what_reasoning_sai
     assert "a program is unsure where the mean log-probability of its tokens is below -0.4" in shown
     kept = command_line("bank", "doubt", bank, "--leave-out", "words", "--json").json
     assert (kept["tasks"], kept["mean"], kept["least"]) == (6, None, None)
+    both = command_line("bank", "doubt", bank, "--only", "sums,words", "--leave-out", "words")
+    assert both.code == 2 and "'words' cannot be kept and left out" in both.err
+    assert command_line("bank", "doubt", bank, "--only", "sums,words", "--json").json["tasks"] == 10
     assert "a program is unsure nowhere" in command_line("bank", "doubt", bank, "--leave-out", "words").out
     assert command_line("bank", "doubt", bank, "--shipped", "--json").json["mean"] == -0.18
 
@@ -71,11 +78,38 @@ def test_it_finds_from_where_on_a_second_route_pays_and_tells_what_reasoning_sai
 def test_its_rule_file_does_on_the_bank_what_the_fitted_cascade_does(command_line, bank, tmp_path):
     command_line("bank", "doubt", bank, "--out", tmp_path / "mine.toml")
     mine = policy_for(str(tmp_path / "mine.toml"), REGISTRY.actions, SPEC)
-    found = evaluate(bank, [mine, "cascade", "one-bit"], Protocol(folds=2, efforts=(), resamples=100))
+    found = evaluate(bank, [mine, "cascade", "one-bit"], Protocol(folds=2, efforts=(), resamples=100, in_sample=True))
+    assert any("rules:mine.toml was trained on 10 of the judged tasks" in one for one in found.defects)
     right, fitted, one_bit = (found.policy(name).accuracy for name in ("rules:mine.toml", "cascade", "one-bit"))
     assert right == fitted == 0.9 and one_bit == 0.6
     refused = command_line("bank", "doubt", bank, "--out", tmp_path / "mine.toml")
     assert refused.code == 2 and "--force" in refused.err
+
+
+def test_its_rule_file_is_not_judged_on_the_tasks_that_it_was_fitted_to(command_line, bank, tmp_path):
+    file = tmp_path / "mine.toml"
+    command_line("bank", "doubt", bank, "--out", file)
+    judge = ("evaluate", "--bank", bank, "--policy", file, "--policy", "one-bit", "--bootstrap", "100", "--folds", "2")
+    refused = command_line(*judge)
+    assert refused.code == 2 and "--in-sample" in refused.err
+    command_line("bank", "doubt", bank, "--out", file, "--force", "--leave-out", "sums")
+    found = command_line(*judge, "--json").json
+    assert {family["family"]: family["tasks"] for family in found["families"]} == {"sums": 6}
+
+
+def test_the_name_of_a_model_is_data_in_its_rule_file(command_line, bank, tmp_path):
+    def named(model):
+        content = json.loads((bank / "bank.json").read_text())
+        (bank / "bank.json").write_text(json.dumps(content | {"model": model}) + "\n")
+
+    name = 'gpt "4" \\ mini'
+    named(name)
+    command_line("bank", "doubt", bank, "--out", tmp_path / "mine.toml")
+    assert tomllib.loads((tmp_path / "mine.toml").read_text())["fitted"]["model"] == name
+    assert tomllib.loads(f"a = {toml_string(name + chr(127))}")["a"] == name + chr(127)
+    named('m\n[[rule]]\ndo = "answer"\n#')
+    refused = command_line("bank", "doubt", bank, "--out", tmp_path / "theirs.toml")
+    assert refused.code != 0 and "no line of text" in refused.err and not (tmp_path / "theirs.toml").exists()
 
 
 def test_its_rule_file_takes_nobody_for_unsure_whose_log_probabilities_are_untold(command_line, bank, tmp_path):

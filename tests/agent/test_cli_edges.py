@@ -69,6 +69,35 @@ def test_a_policy_that_a_question_gets_past_is_told_and_the_kind_can_be_said(com
     assert "write numeric, text or open" in command_line(*solve, "--kind", "grid")[2]
 
 
+def test_results_are_not_gone_on_with_under_another_model_of_confidence_or_another_second_model(command_line, tmp_path):
+    Path("t.jsonl").write_text("".join(json.dumps({"prompt": f"{n}: {QUESTION}", "gold": 480}) + "\n" for n in "ab"))
+    shipped = ROOT / "navigator" / "confidence" / "pretrained" / "default.json"
+    Path("c.json").write_bytes(shipped.read_bytes())
+    Path("second.json").write_text('{"rules": {"": "Answer: 1"}}')
+    given = ("--min-confidence", "0.9", "--confidence", "c.json", "--escalate-to", "scripted:second.json")
+    solve = ("solve", "--tasks", "t.jsonl", "--model", SCRIPT, "--memory", "none", "--out", "r.jsonl", *given)
+    assert command_line(*solve, "--limit", "1").code == 0
+    before = Path("r.jsonl").read_bytes()
+    for file, content, named in (
+        ("c.json", json.dumps(json.loads(shipped.read_text()) | {"ridge": 9.0}), "confidence file"),
+        ("second.json", '{"rules": {"": "Answer: 2"}}', "second model"),
+    ):
+        kept = Path(file).read_bytes()
+        Path(file).write_text(content)
+        code, _, err = command_line(*solve, "--resume")
+        assert code == 2 and named in err and Path("r.jsonl").read_bytes() == before
+        Path(file).write_bytes(kept)
+    assert command_line(*solve, "--resume").code == 0
+
+
+def test_more_draws_than_a_run_has_blocks_are_refused(command_line):
+    solve = ("solve", QUESTION, "--model", SCRIPT, "--memory", "none", "--policy")
+    code, out, err = command_line(*solve, "vote:8")
+    assert code == 2 and not out and "vote:8 needs 9 blocks and the budget has 8: give --max-steps 9" in err
+    assert command_line(*solve, "agree:2,9").code == 2
+    assert command_line(*solve, "vote:7").code == 0
+
+
 def test_a_question_that_is_no_text_is_refused(command_line, tmp_path):
     (tmp_path / "q").write_bytes(b"\xff\xfe\x00")
     said = command_line("solve", "@q")

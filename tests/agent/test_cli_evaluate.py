@@ -48,6 +48,12 @@ def test_several_may_be_compared_with_and_rules_and_exploring_take_part(pilotage
     assert "points over always:reason" in out and "points over linear" in out
 
 
+@pytest.mark.parametrize("tried", ["-5", "1e3", "1,000", "2.5", ""])
+def test_what_is_no_number_of_variants_is_not_taken_for_a_name(pilotage, tried):
+    code, _, err = pilotage("--policy", "best-fixed", "--tried", tried, *QUICK)
+    assert code == 2 and "is no number of variants and no name" in err
+
+
 def test_what_was_tried_is_counted_and_what_the_tasks_can_show_is_told(pilotage):
     chosen = ("--policy", "best-fixed", "--policy", "nearest", "--against", "best-fixed", *QUICK)
     code, out, _ = pilotage(*chosen, "--tried", "3", "--tried", "k=5, k=30", "--tried", "nearest")

@@ -7,6 +7,7 @@ import pytest
 
 from pilotage.navigator.bank.bank import Bank
 from pilotage.navigator.bank.embeddings import EMBEDDINGS_FILE, TaskEmbeddings, unit
+from pilotage.navigator.bank.reader import verify
 from pilotage.navigator.bank.records import BankMeta, Node, child_id
 from pilotage.navigator.errors import BankError, PolicyError, SpecMismatch
 from pilotage.navigator.evaluation.experience import learned_and_judged
@@ -195,3 +196,14 @@ def test_embeddings_are_read_whole_or_not_at_all(tmp_path, damage):
     file.write_bytes(file.read_bytes()[:-3] if damage is None else damage)
     with pytest.raises(BankError, match="embed the tasks anew"):
         TaskEmbeddings.read(tmp_path / "bank")
+    [fault] = verify(tmp_path / "bank")
+    assert fault.level == "error" and "embed the tasks anew" in fault.what
+
+
+def test_embeddings_that_lack_a_task_or_say_nothing_are_faults_of_a_bank(tmp_path):
+    bank = recorded(tmp_path / "bank", 4)
+    assert verify(bank.path) == []
+    TaskEmbeddings("test/3", tuple(bank.tasks[1:]), np.eye(3, 3, dtype=np.float32)).save(bank.path)
+    assert f"1 tasks have no embedding, '{bank.tasks[0]}'" in verify(bank.path)[0].what
+    TaskEmbeddings("test/3", tuple(bank.tasks), np.eye(4, 3, dtype=np.float32)).save(bank.path)
+    assert f"1 embeddings say nothing, that of '{bank.tasks[3]}'" in verify(bank.path)[0].what

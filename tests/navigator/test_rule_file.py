@@ -1,6 +1,9 @@
+import os
+
 import pytest
 
 from pilotage.navigator import ActionSpec, Feature, ObservationSpec, PolicyError
+from pilotage.navigator.policies.provenance import provenance
 from pilotage.navigator.policies.rules.rule_file import load_rules
 
 ACTIONS = ActionSpec(("reason", "program", "answer"))
@@ -53,11 +56,25 @@ def test_a_rule_file_decides_as_it_reads(tmp_path, candidates, logprob, legal, a
         ("[[rule]]\ndo = 'reason'\nwhen = { mood = '> 0' }", "unknown feature 'mood'"),
         ("[[rule]]\ndo = 'reason'\nwhen = { candidates = 'many' }", "is no condition"),
         ("[[rule]]\ndo = 'reason'\nwhen = 'always'", "when is a table"),
+        ("version = 9\n[[rule]]\ndo = 'reason'", "unknown key 'version'"),
+        ("[[rule]]\ndo = 'reason'\n[fitted]\nmodel = 'm'", "names the tasks"),
+        ("[[rule]]\ndo = 'reason'\n[fitted]\ntasks = [1]", "names the tasks"),
     ],
 )
 def test_a_wrong_rule_file_says_which_rule_and_why(tmp_path, text, complaint):
     with pytest.raises(PolicyError, match=complaint):
         policy(tmp_path, text)
+
+
+def test_a_rule_file_says_what_it_was_fitted_to_and_may_begin_with_a_mark(tmp_path):
+    rules = policy(tmp_path, "\ufeff[[rule]]\ndo = 'reason'\n[fitted]\ntasks = ['a', 'b']")
+    assert provenance(rules).tasks == {"a", "b"}
+
+
+def test_a_pipe_is_no_rule_file_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / "pipe.toml")
+    with pytest.raises(PolicyError, match="(?i)not an ordinary file"):
+        load_rules(tmp_path / "pipe.toml", ACTIONS, OBSERVATIONS)
 
 
 def test_a_missing_rule_file_is_named(tmp_path):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import A_SEED, BANK, FORCE, cost_weight, expert
+from pilotage.agent.cli.options import A_SEED, BANK, FORCE, LEAVE_OUT, ONLY, cost_weight, expert, families
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import plain, table
 
@@ -26,8 +26,8 @@ def confidence(
     policy: list[str] | None = typer.Option(
         None, metavar="P", help="Judge the answers that it stops with, too; repeatable. (default: linear)"
     ),
-    only: list[str] | None = typer.Option(None, metavar="FAMILY", help="Keep these families alone; repeatable."),
-    leave_out: list[str] | None = typer.Option(None, metavar="FAMILY", help="Leave a family out; repeatable."),
+    only: list[str] | None = ONLY,
+    leave_out: list[str] | None = LEAVE_OUT,
     judge: Path | None = typer.Option(None, metavar="FILE", help="Judge this model, on tasks it did not learn from."),
     cost_weight: float = cost_weight(0.1),
     bootstrap: int = expert(2_000, min=100, max=100_000, help="Draws for the intervals."),
@@ -43,7 +43,7 @@ def confidence(
     from pilotage.navigator.confidence.fit import fit_confidence
     from pilotage.navigator.confidence.judge import judge_confidence, judge_model
 
-    opened = Bank.open(bank).of_families(only or (), leave_out or ())
+    opened = Bank.open(bank).of_families(*families(only, leave_out))
     if out is not None:
         file_to_write(out)
         keep(out, force)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import BANK, FORCE, cost_weight
+from pilotage.agent.cli.options import BANK, FORCE, LEAVE_OUT, ONLY, cost_weight, families
 from pilotage.agent.cli.outputs import file_to_write, keep
 from pilotage.agent.cli.terminal import plain, table
 from pilotage.agent.errors import UsageError
@@ -18,6 +19,7 @@ from pilotage.common import files
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
+    from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.policies.rules.cascade import Doubt
     from pilotage.navigator.training.algorithms.cascade import SecondRoutes
 
@@ -34,8 +36,8 @@ HEADS = {
 def doubt(
     bank: Path = BANK,
     out: Path | None = typer.Option(None, help="Rule file to write, TOML; give it to --policy."),
-    only: list[str] | None = typer.Option(None, metavar="FAMILY", help="Keep these families alone; repeatable."),
-    leave_out: list[str] | None = typer.Option(None, metavar="FAMILY", help="Leave a family out; repeatable."),
+    only: list[str] | None = ONLY,
+    leave_out: list[str] | None = LEAVE_OUT,
     shipped: bool = typer.Option(False, "--shipped", help="Look at the doubt of the default policy; fit none."),
     cost_weight: float = cost_weight(0.1),
     force: bool = FORCE,
@@ -50,7 +52,7 @@ def doubt(
 
     if shipped and out is not None:
         raise UsageError("--shipped fits nothing, so there is nothing to write: leave --out or --shipped out")
-    opened = Bank.open(bank).of_families(only or (), leave_out or ())
+    opened = Bank.open(bank).of_families(*families(only, leave_out))
     if out is not None:
         file_to_write(out)
         keep(out, force)
@@ -62,7 +64,7 @@ def doubt(
         )
     sure, unsure = second_routes(opened, fitted)
     if out is not None:
-        files.replace(out, rule_file(fitted, opened.meta.model).encode())
+        files.replace(out, rule_file(fitted, opened).encode())
 
     def show(console: Screen) -> None:
         console.print(f"[bold]{plain(opened.path.name)}[/]  {plain(opened.meta.model)}, {len(opened.tasks)} tasks")
@@ -103,8 +105,8 @@ def print_routes(console: Screen, sure: SecondRoutes, unsure: SecondRoutes) -> N
     console.print(rows)
 
 
-def rule_file(fitted: Doubt, model: str | None) -> str:
-    """The cascade with this doubt as a rule file."""
+def rule_file(fitted: Doubt, bank: Bank) -> str:
+    """The cascade with this doubt as a rule file, which says what it was fitted to."""
     from pilotage.navigator.policies.rules.cascade import UNKNOWN
     from pilotage.navigator.policies.rules.rule_policy import SHORT_QUESTION
 
@@ -128,7 +130,14 @@ def rule_file(fitted: Doubt, model: str | None) -> str:
         ),
     ]
     head = (
-        f"# A cascade for {model or 'a model'}: a program, and reasoning where it gives no answer or was unsure.\n"
+        "# A cascade: a program, and reasoning where it gives no answer or was unsure.\n"
         "# The default policy has rules for tasks with worked examples besides.\n"
     )
-    return head + "".join(f'\n[[rule]]\ndo = "{do}"\nwhy = "{why}"\nwhen = {{ {when} }}\n' for do, why, when in rules)
+    told = "".join(f'\n[[rule]]\ndo = "{do}"\nwhy = "{why}"\nwhen = {{ {when} }}\n' for do, why, when in rules)
+    marks = "".join(f"  {toml_string(mark)},\n" for mark in sorted(bank.identifiers(bank.tasks)))
+    return f"{head}{told}\n[fitted]\nmodel = {toml_string(bank.meta.model)}\ntasks = [\n{marks}]\n"
+
+
+def toml_string(text: str) -> str:
+    """A text as TOML writes it, in one line."""
+    return json.dumps(text).replace("\x7f", "\\u007f")  # the one control character that JSON leaves as it is

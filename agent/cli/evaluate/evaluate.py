@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -189,7 +190,10 @@ def _numbers(given: str) -> tuple[float, ...]:
 
 
 def _tried(given: list[str]) -> tuple[int, tuple[str, ...]]:
-    """How many variants were tried without a name, and those that have one."""
+    """How many variants were tried without a name, and those that have one. Raises UsageError for what is neither."""
+    for one in map(str.strip, given):
+        if not one or (re.fullmatch(r"[-+.,]*\d[-+\d.,_e\s]*", one, re.I) and not one.isdecimal()):
+            raise UsageError(f"--tried {one!r:.80} is no number of variants and no name: write --tried 20, or a name")
     counts = [int(one) for one in given if one.strip().isdecimal()]
     return sum(counts), names(",".join(one for one in given if not one.strip().isdecimal()))
 

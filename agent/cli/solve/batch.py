@@ -14,7 +14,7 @@ from pilotage.agent.batch.batch import solve_all
 from pilotage.agent.batch.orders import memory_copy, shuffled
 from pilotage.agent.batch.results import ResultsFile, key, regrade
 from pilotage.agent.batch.summary import Figures
-from pilotage.agent.cli.assembly import assemble, memory_place, model_of
+from pilotage.agent.cli.assembly import assemble, memory_place, model_of, second_model_of
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen, table
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.routing.policies import policy_file, policy_label
@@ -24,6 +24,7 @@ from pilotage.agent.settings import Settings
 from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
 from pilotage.agent.tasks.fields import mapping
+from pilotage.common.paths import expanded
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -204,12 +205,17 @@ def _settings_of_order(options: TaskOptions, settings: Settings, seed: int | Non
 
 def conditions_of(settings: Settings, model: ModelClient) -> dict[str, Any]:
     """What the answers of a results file depend on, by the names of the settings; see `ResultsFile`."""
-    file = policy_file(settings.policy)
+    files = {"policy file": policy_file(settings.policy)}
+    if settings.confidence != "default":
+        files["confidence file"] = expanded(settings.confidence)
+    files |= {f"file of {block}": policy_file(block) for block in settings.blocks}
+    second = second_model_of(settings)
     learns = settings.learn and settings.memory != "none"
     return {
         "learning": "no" if not learns else f"every={settings.learn_every}" if settings.learn_every else "each",
         "model": identified(model),
-        **({"policy file": _short_hash(file.read_bytes())} if file is not None and file.is_file() else {}),
+        **{what: _short_hash(file.read_bytes()) for what, file in files.items() if file is not None and file.is_file()},
+        **({} if second is None else {"second model": identified(second)}),
         **settings.budget.model_dump(mode="json"),
         "memory": settings.memory != "none",
         **settings.model_dump(mode="json", include=set(DECIDING)),

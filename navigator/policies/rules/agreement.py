@@ -24,7 +24,17 @@ FORMS = (f"{VOTE}:3", f"{AGREE}:2")
 DRAW = "sample"
 
 
-def agreement(name: str, actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:
+class AgreementPolicy(RulePolicy):
+    """Draws again.
+
+    Attributes:
+        least_steps: blocks of a run that takes all its draws, the answer included.
+    """
+
+    least_steps: int
+
+
+def agreement(name: str, actions: ActionSpec, observations: ObservationSpec) -> AgreementPolicy:
     """The policy of a name that begins with one of `PREFIXES`.
 
     Raises:
@@ -46,15 +56,17 @@ def agreement(name: str, actions: ActionSpec, observations: ObservationSpec) -> 
     return agree(numbers[0], actions, observations, *numbers[1:])
 
 
-def vote(draws: int, actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:
+def vote(draws: int, actions: ActionSpec, observations: ObservationSpec) -> AgreementPolicy:
     """So many draws of the leading route, the first one included."""
-    return _policy(f"{VOTE}:{draws}", _rules(None, draws), actions, observations)
+    return _policy(f"{VOTE}:{draws}", None, draws, actions, observations)
 
 
-def agree(agreeing: int, actions: ActionSpec, observations: ObservationSpec, most: int | None = None) -> RulePolicy:
+def agree(
+    agreeing: int, actions: ActionSpec, observations: ObservationSpec, most: int | None = None
+) -> AgreementPolicy:
     """Draws until so many agree, `most` at most; by default as many as make the agreeing ones a majority."""
     name = f"{AGREE}:{agreeing}" if most is None else f"{AGREE}:{agreeing},{most}"
-    return _policy(name, _rules(agreeing, 2 * agreeing - 1 if most is None else most), actions, observations)
+    return _policy(name, agreeing, 2 * agreeing - 1 if most is None else most, actions, observations)
 
 
 def _rules(agreeing: int | None, most: int) -> Sequence[Rule]:
@@ -67,12 +79,16 @@ def _rules(agreeing: int | None, most: int) -> Sequence[Rule]:
     )
 
 
-def _policy(name: str, rules: Sequence[Rule], actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:
+def _policy(
+    name: str, agreeing: int | None, most: int, actions: ActionSpec, observations: ObservationSpec
+) -> AgreementPolicy:
     if DRAW not in actions.names or f"count_{DRAW}" not in observations.names:
         raise SpecMismatch(
             f"{name} draws again by the block {DRAW}, which is not there: name it where that is recorded"
         )
-    blank = View(observations, observations.low)
+    rules, blank = _rules(agreeing, most), View(observations, observations.low)
     for rule in rules:
         rule.applies(blank)  # reads the features by name
-    return RulePolicy(actions, observations, rules, name)
+    policy = AgreementPolicy(actions, observations, rules, name)
+    policy.least_steps = most + 1
+    return policy

@@ -6,7 +6,12 @@
     when = { candidates = "== 1", leader_mean_logprob = "< -0.06" }
 
 The first rule whose conditions all hold and whose action is legal decides; without `when` a rule always applies. Where
-no rule applies, the run ends with an answer.
+no rule applies, the run ends with an answer. A file whose numbers were fitted says to which tasks, by their ids and the
+fingerprints of what they show, so that it is not judged on these:
+
+    [fitted]
+    model = "embedded:qwen2.5-coder-1.5b"
+    tasks = ["gsm8k-15", "001d61cae7421ef9"]
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pilotage.common.faults import reason_of
+from pilotage.common.files import read_ordinary
 from pilotage.common.paths import expanded
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.rules.rule_policy import Rule, RulePolicy, View
@@ -37,7 +43,7 @@ CONDITION = re.compile(r"\s*(==|!=|<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*")
 def load_rules(path: Path, actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:
     """The policy in a rule file, named after it; raises PolicyError, naming the rule, where it cannot be read."""
     try:
-        content = tomllib.loads(expanded(path).read_text(encoding="utf-8"))
+        content = tomllib.loads(read_ordinary(expanded(path)).decode("utf-8-sig"))
     except OSError as error:
         raise PolicyError(f"cannot read the policy file {path}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -51,7 +57,20 @@ def load_rules(path: Path, actions: ActionSpec, observations: ObservationSpec) -
             rules.append(_rule(entry, actions, observations))
         except (PolicyError, SpecMismatch) as error:
             raise PolicyError(f"{path}, rule {number}: {error}") from error
-    return RulePolicy(actions, observations, rules, name=f"rules:{path.name}")
+    return RulePolicy(actions, observations, rules, name=f"rules:{path.name}", tasks_learned=_fitted_to(path, content))
+
+
+def _fitted_to(path: Path, content: Mapping[str, object]) -> tuple[str, ...]:
+    """Marks of the tasks that the rules were fitted to; raises PolicyError where what stands there says none."""
+    if unknown := sorted(content.keys() - {"rule", "fitted"}):
+        raise PolicyError(f"{path}: unknown key {unknown[0]!r:.80}; a rule file has [[rule]] tables, and [fitted]")
+    if "fitted" not in content:
+        return ()
+    fitted = content["fitted"]
+    tasks = fitted.get("tasks") if isinstance(fitted, dict) else None
+    if not isinstance(tasks, list) or not tasks or not all(isinstance(task, str) for task in tasks):
+        raise PolicyError(f'{path}: [fitted] names the tasks that the rules were fitted to, as in tasks = ["id", ...]')
+    return tuple(tasks)
 
 
 def _rule(entry: object, actions: ActionSpec, observations: ObservationSpec) -> Rule:

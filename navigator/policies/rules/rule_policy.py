@@ -73,7 +73,16 @@ TWO_ROUTES: tuple[Rule, ...] = (
 
 
 class RulePolicy:
-    """Decides by the first rule that applies and is legal; the terminal action where none does."""
+    """Decides by the first rule that applies and is legal; the terminal action where none does.
+
+    Args:
+        actions: the action list.
+        observations: the features.
+        rules: in the order in which they are asked.
+        name: in results and figures.
+        tasks_learned: marks of the tasks that something in the rules was fitted to: ids, and fingerprints of what they
+            show.
+    """
 
     def __init__(
         self,
@@ -81,8 +90,9 @@ class RulePolicy:
         observations: ObservationSpec,
         rules: Sequence[Rule] = TWO_ROUTES,
         name: str = "rules",
+        tasks_learned: tuple[str, ...] = (),
     ) -> None:
-        self.name, self.rules = name, tuple(rules)
+        self.name, self.rules, self.tasks_learned = name, tuple(rules), tasks_learned
         self._actions, self._observations = actions, observations
         self._indices = [actions.index(rule.action) for rule in self.rules]
 

@@ -205,6 +205,15 @@ def test_processes_give_what_one_gives(small, trained, tmp_path):
         assert file.read_bytes() == (trained[1] / file.name).read_bytes()
 
 
+def test_trees_that_end_within_a_line_are_said_to(tmp_path):
+    bank = write_bank(tmp_path / "b", {f"t{n}": [node(), node(("reason",), score=1.0)] for n in range(12)})
+    file = tmp_path / "b" / "tasks" / "t3.jsonl"
+    assert not any("within a line" in one for one in evaluate(bank, ["always:reason"], QUICK).defects)
+    file.write_bytes(file.read_bytes()[:-9])
+    found = evaluate(Bank.open(tmp_path / "b"), ["always:reason"], QUICK)
+    assert any("The files of 1 tasks, 't3' for one, end within a line" in one for one in found.defects)
+
+
 def test_unknown_tasks_are_left_out_and_said_to_be(tmp_path):
     """`verify` was recorded on half of the tasks only."""
     trees = {}

@@ -86,7 +86,7 @@ def test_banks_of_other_actions_do_not_meet(bank, tmp_path):
     ("make", "said"),
     [
         (lambda bank: cross_fit(bank, 1), "at least 2 folds"),
-        (lambda bank: cross_fit(bank, 32), "31 tasks, too few for 32 folds: give --folds 31"),
+        (lambda bank: cross_fit(bank, 32), "31 tasks, too few for 32 folds: record more tasks, or take 31 folds"),
         (lambda bank: cross_fit(bank.only(bank.tasks[:1]), 5), "the bank has 1 task, too few for 5 folds: record more"),
         (lambda bank: held_out(bank, "exam", {"train": 0.5, "test": 0.5}), "no part 'exam' beside others"),
         (lambda bank: held_out(bank, "test", {"test": 1.0}), "no part 'test' beside others"),
