@@ -247,9 +247,7 @@ class ExperienceIndex:
             for state, score in runs
             if state.run not in known and (found := attempts_of(state, self._actions.terminal)) is not None
         ]
-        if records:
-            self.records.put(records)
-        return told + len(records)
+        return told + (self.records.put(records, anew=False) if records else 0)
 
     def _record(self, state: State, attempts: Attempts, evidence: Evidence, writer: str = "") -> Record:
         vector, key = self._store.vectors.embed_query(state.task.prompt), self._store.vectors.identity.key

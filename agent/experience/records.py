@@ -99,13 +99,23 @@ class Records:
         self._mine = _table.c.namespace == store.namespace
         self._there = False
 
-    def put(self, records: Iterable[Record]) -> None:
-        """Writes records, in place of those of the same runs; durable when it returns."""
+    def put(self, records: Iterable[Record], *, anew: bool = True) -> int:
+        """Writes records; durable when it returns how many were written.
+
+        Args:
+            records: what is kept of runs.
+            anew: in place of what is kept of the same runs; otherwise that stays, whoever wrote it meanwhile.
+        """
+        written = 0
         with self._store.ledger.write() as connection:
             _metadata.create_all(connection)
             self._store.vectors.claim(connection)
             self._there = True
             for record in records:
+                own = self._mine, _table.c.run == record.run
+                if not anew and connection.scalar(sa.select(_table.c.run).where(*own)) is not None:
+                    continue
+                written += 1
                 data = record.vector.astype("<f2").tobytes()
                 row = {
                     "namespace": self._store.namespace,
@@ -125,9 +135,10 @@ class Records:
                     "created": record.created or time.time(),
                     "undone": False,
                 }
-                connection.execute(sa.delete(_table).where(self._mine, _table.c.run == record.run))
+                connection.execute(sa.delete(_table).where(*own))
                 connection.execute(sa.insert(_table).values(row))
             self._trim(connection)
+        return written
 
     def _trim(self, connection: sa.Connection) -> None:
         """Forgets the oldest beyond what is kept, and those first that were taken back."""

@@ -209,6 +209,17 @@ class TestCommands:
         lines.append({**lines[0], "task_id": "elsewhere"})
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
+    async def test_what_somebody_else_has_learnt_meanwhile_counts_once(self, memory, tmp_path, monkeypatch):
+        path = tmp_path / "results.jsonl"
+        await self.results(path)
+        path.write_text(path.read_text() + path.read_text().splitlines()[0] + "\n")  # a line that stands there twice
+        given = ("learn-from", str(path), "--tasks", "tasks.jsonl", "--embedder", "hash", "--json")
+        assert memory(*given).json["learnt"] == 3
+        monkeypatch.setattr(Records, "known", lambda self, runs: set())  # as they were looked at before
+        again = memory(*given).json
+        assert again["learnt"] == 0
+        assert memory("experience", "--json").json["runs"] == 3
+
     async def test_graded_results_teach_and_are_taken_back(self, memory, tmp_path):
         path = tmp_path / "results.jsonl"
         await self.results(path)
