@@ -33,6 +33,7 @@ from pilotage.agent.banks.progress import clock
 from pilotage.agent.banks.sources import mixed
 from pilotage.agent.batch.batch import Place, solved
 from pilotage.agent.batch.results import ResultsFile
+from pilotage.agent.batch.summary import limits_met
 from pilotage.agent.batch.workers import at_once
 from pilotage.agent.bench.methods import require_fresh
 from pilotage.agent.cli.assembly import assemble
@@ -230,6 +231,7 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
             "hinted": sum(bool(result.get("recalled")) for result in results),
             "learnt": sum(len(result.get("learned", ())) for result in results),
             "unusable": sum("error" in result for result in results),
+            "ended_by_limits": limits_met(results),
             "halves": halves([result for id, result in lines[label].items() if id in scored]),
             "confidence": confidence(results),
         }
@@ -368,6 +370,9 @@ def text_of(report: dict) -> str:
                     f"AUC {told['auc']['value']:.2f}; from {SURE:.0%} up {share:.0%} of the answers"
                     + (f", of which {right:.0%} are right" if share else "")
                 )
+    for row in report["policies"]:
+        if ended := ", ".join(f"{count} by {limit}" for limit, count in row["ended_by_limits"].items()):
+            out += ["", f"limits of the budget ended runs of {row['policy']}: {ended}"]
     for one in report["comparisons"]:
         low, high = one["interval"]
         ratio = "" if one["cost_ratio"] is None else f", {one['cost_ratio']:.2f} times the tokens"

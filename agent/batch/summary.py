@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from pilotage.common.statistics import wilson
 
 SUMMED = ("prompt_tokens", "completion_tokens", "cached_tokens", "llm_calls", "seconds")
+
+ENDS = ("answer", "error")
+"""What ends a run that no limit of the budget ends."""
+
+
+def limits_met(results: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """How many runs each limit of the budget has ended, by its name; a result that does not tell was not ended so."""
+    ends = Counter(result.get("stopped_by", ENDS[0]) for result in results)
+    return {limit: count for limit, count in sorted(ends.items()) if limit not in ENDS}
 
 
 class Figures:
@@ -16,6 +25,7 @@ class Figures:
 
     def __init__(self) -> None:
         self._sums: Counter[str] = Counter()
+        self._limits: Counter[str] = Counter()
 
     @property
     def tasks(self) -> int:
@@ -37,12 +47,14 @@ class Figures:
         self._sums.update({name: int(bool(result.get(name))) for name in ("abstained", "escalated")})
         if answered:
             self._sums.update({f"{name}_answered": count for name, count in graded.items()})
+        self._limits.update(limits_met([result]))
         # Files of older versions do not tell `estimated_calls`.
         self._sums.update({name: usage.get(name, 0) for name in (*SUMMED, "estimated_calls")})
 
     def __iadd__(self, other: Figures) -> Self:
         """Counts all that another has counted."""
         self._sums.update(other._sums)
+        self._limits.update(other._limits)
         return self
 
     def summary(self) -> dict[str, Any]:
@@ -57,6 +69,7 @@ class Figures:
             "unanswered": self.tasks - sums["answered"],
             "abstained": sums["abstained"],
             "escalated": sums["escalated"],
+            "ended_by_limits": dict(sorted(self._limits.items())),
             "coverage": sums["answered"] / n,
             "accuracy_answered": sums["right_answered"] / answered if answered else None,
             "accuracy_answered_interval_95": [*wilson(sums["right_answered"], answered)] if answered else None,

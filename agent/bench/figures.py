@@ -11,6 +11,7 @@ import numpy as np
 
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.batch.results import key
+from pilotage.agent.batch.summary import limits_met
 from pilotage.agent.bench.curves import draw_curves
 from pilotage.agent.bench.outcomes import Outcomes
 from pilotage.agent.bench.run import Lane
@@ -24,8 +25,6 @@ from pilotage.navigator.evaluation.bootstrap import Resampler, over_families
 from pilotage.navigator.evaluation.comparison import Scored, adjusted, paired
 from pilotage.navigator.evaluation.schema import FamilyPart, Score
 
-ENDS = ("answer", "error")
-"""What ends a run that no limit ends."""
 FEW = 30
 """Tasks below which a report says that they show large differences only."""
 
@@ -232,9 +231,9 @@ def _cautions(outcomes: Sequence[Outcomes], repeats: int) -> list[str]:
     if pairs < tasks * repeats:
         said.append(f"Of {tasks} times {repeats} runs of each method {pairs} are compared: the others are not done.")
     for one in outcomes:
-        ends = Counter(line["stopped_by"] for lines in one.lines for line in lines)
-        if ended := [f"{count} by {limit}" for limit, count in sorted(ends.items()) if limit not in ENDS]:
-            said.append(f"Limits of the budget ended runs of {one.name}: {', '.join(ended)}, of {sum(ends.values())}.")
+        runs = [line for lines in one.lines for line in lines]
+        if ended := [f"{count} by {limit}" for limit, count in limits_met(runs).items()]:
+            said.append(f"Limits of the budget ended runs of {one.name}: {', '.join(ended)}, of {len(runs)}.")
     failed = sum("error" in line for one in outcomes for lines in one.lines for line in lines)
     if failed:
         said.append(f"{failed} runs had no usable reply and count as wrong; --resume tries them again.")

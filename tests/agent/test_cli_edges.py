@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import sqlite3
 import subprocess
@@ -88,6 +89,13 @@ def test_results_are_not_gone_on_with_under_another_model_of_confidence_or_anoth
         assert code == 2 and named in err and Path("r.jsonl").read_bytes() == before
         Path(file).write_bytes(kept)
     assert command_line(*solve, "--resume").code == 0
+
+
+def test_runs_that_a_limit_ended_are_counted(command_line):
+    Path("t.jsonl").write_text(json.dumps({"prompt": QUESTION, "gold": 480}) + "\n")
+    solve = ("solve", "--tasks", "t.jsonl", "--model", SCRIPT, "--memory", "none", "--policy", "fixed:program,reason")
+    assert re.search(r"ended by a limit +1 by max_calls", command_line(*solve, "--max-calls", "1").err)
+    assert "ended by a limit" not in command_line(*solve).err
 
 
 def test_more_draws_than_a_run_has_blocks_are_refused(command_line):

@@ -269,6 +269,8 @@ def _print_summary(console: Screen, figures: dict[str, Any], out: Path | None) -
         low, high = figures["accuracy_answered_interval_95"]
         right = f"{figures['accuracy_answered']:.1%} (95% interval {low:.1%} to {high:.1%})"
         shown.add_row("right of the answered", f"{right}, {figures['coverage']:.1%} of the tasks")
+    if ended := figures["ended_by_limits"]:
+        shown.add_row("ended by a limit", ", ".join(f"{count} by {limit}" for limit, count in ended.items()))
     about = "~" if figures["estimated_calls_per_task"] else ""
     tokens = (
         f"{about}{figures['prompt_tokens_per_task']:.0f} in, {about}{figures['completion_tokens_per_task']:.0f} out"
