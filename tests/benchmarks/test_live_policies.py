@@ -11,7 +11,8 @@ from live_policies import Entry, compared, text_of
 
 from pilotage.navigator import Bank
 
-SCRIPT = f"scripted:{Path(__file__).parents[2] / 'examples' / 'script.json'}"
+ROOT = Path(__file__).parents[2]
+SCRIPT = f"scripted:{ROOT / 'examples' / 'script.json'}"
 TASKS = [{"id": f"q{n}", "prompt": f"Box {n}: what is 48 times 10?", "gold": 480 + n % 2} for n in range(4)]
 
 
@@ -158,3 +159,15 @@ def test_results_of_another_version_of_a_file_begin_anew_wherever_it_is_named(tm
         (tmp_path / "mine.toml").write_text(content)
         files.append([Entry.parse(name).file for name in names])
     assert all(before != after for before, after in zip(*files, strict=True))
+
+
+@pytest.mark.parametrize("folder", ["live_default"])
+def test_live_tables_of_the_default_are_what_its_results_say(folder):
+    entries = [Entry.parse(name) for name in ("fixed:program,answer", "one-bit", "default@medium", "default@high")]
+    lines = {}
+    for entry in entries:
+        told = (ROOT / "benchmarks" / "data" / folder / entry.file).read_text()
+        found = [json.loads(line) for line in told.splitlines()]
+        lines[entry.label] = {line["task_id"]: line for line in found}
+    printed = text_of(compared(entries, lines, None))
+    assert f"```text\n{printed}\n```" in (ROOT / "docs" / "shipped-navigator.md").read_text()
