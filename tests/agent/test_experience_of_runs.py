@@ -233,8 +233,12 @@ class TestCommands:
             ("start", "program", 3)
         ]
         assert "start" in memory("experience", SUM.prompt).out
-        memory("undo", "--run", told["run"])
+        again = f"undo:{told['run']}"
+        assert f"--run {again} brings it back" in memory("undo", "--run", told["run"]).out
         assert memory("experience", "--json").json["runs"] == 0
+        assert memory("undo", "--run", again).out == "brought back\n"
+        assert memory("experience", "--json").json["runs"] == 3
+        memory("undo", "--run", told["run"])
         assert "no runs yet" in memory("experience").out
 
     def test_an_index_of_the_command_is_that_of_the_agent(self, store):

@@ -167,12 +167,22 @@ def undo(
     """Take back an event or a whole run. The history keeps both; an undo can be undone."""
     if (event is None) == (run is None):
         raise UsageError("give either the number of an event or --run RUN; `pilotage memory history` shows both")
-    from pilotage.agent.experience.undoing import undo_run
+    from pilotage.agent.experience.undoing import FEEDBACK, undo_run
+    from pilotage.memory.edits.undo import REDO
 
     with options.open() as store:
         done = store.undo(event, cause=cause) if event is not None else undo_run(store, run or "", cause=cause)
         titles = store.titles(one.concept_id for one in done)
-    return Output([asdict(one) for one in done], lambda console: print_events(console, done, titles))
+
+    def show(console: Screen) -> None:
+        if done:
+            print_events(console, done, titles)
+        if run is not None and run.startswith(REDO):
+            console.print_line("brought back")
+        elif run is not None and not run.startswith(FEEDBACK):
+            console.print_line(f"taken back; [dim]{plain(options.undo_command(f'{REDO}{run}'))} brings it back[/]")
+
+    return Output([asdict(one) for one in done], show)
 
 
 def _objects(file: str) -> list[Any]:
