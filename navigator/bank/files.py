@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -12,7 +13,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pilotage.common.faults import reason_of
 from pilotage.common.files import append_durably, read_ordinary, replace, sync_folder
 from pilotage.navigator.errors import BankError
 
@@ -52,7 +52,9 @@ def _read(path: Path) -> bytes:
     try:
         return read_ordinary(path)
     except OSError as error:
-        raise BankError(f"{path} cannot be read ({reason_of(error).lower()}): copy the bank anew") from error
+        if error.errno != errno.EINVAL:
+            raise
+        raise BankError(f"{path} is no ordinary file: copy the bank anew") from error
 
 
 def _finished(path: Path) -> bytes:

@@ -89,21 +89,21 @@ def test_a_ranking_that_repeats_or_leaves_out_an_item_is_none(reply, ranking):
 )
 def test_where_a_layer_prefers_nothing_the_solution_is_drawn(archon, layer, replies, note):
     layers, taken = archon('kind = "generate"\nn = 3', layer), []
-    for number in range(30):
+    for number in range(60):
         says = iter(["Answer: a", "Answer: b", "Answer: c", *replies])
         step, _ = run(layers, ScriptedChatModel(lambda messages, says=says: next(says)), number)
         taken.append(step.candidate)
         assert step.evidence.note == note
-    assert all(taken.count(answer) > 2 for answer in "abc")
+    assert set(taken) == set("abc")  # by chance one is missing once in 10^10 times
 
 
 def test_no_combination_is_the_answer_because_it_was_drawn_first(archon):
     layers, taken = archon('kind = "generate"\nn = 1', 'kind = "fuse"\nn = 3'), []
-    for number in range(30):
+    for number in range(60):
         says = iter(["Answer: drawn", "Answer: a", "Answer: b", "Answer: c"])
         step, _ = run(layers, ScriptedChatModel(lambda messages, says=says: next(says)), number)
         taken.append(step.candidate)
-    assert all(taken.count(answer) > 2 for answer in "abc")
+    assert set(taken) == set("abc")  # by chance one is missing once in 10^10 times
 
 
 def test_a_remark_on_a_number_that_goes_on_and_on_is_none(archon):
