@@ -193,9 +193,9 @@ def experience(fold: Fold, weight: float, effort: float | None) -> Rollout:
 
 
 def cascade(fold: Fold, weight: float, effort: float | None) -> Rollout:
-    """The default policy, with a doubt that is fitted to the tasks to learn from."""
+    """The default policy at medium effort, with a doubt that is fitted to the tasks to learn from."""
     doubt = fit_doubt(fold.training, cost_weight=weight) or Doubt()
-    policy = DefaultPolicy(fold.judged.actions, fold.judged.observations, doubt=doubt)
+    policy = DefaultPolicy(fold.judged.actions, fold.judged.observations, "medium", doubt)
     return rollout(fold.judged, by_policy(policy, fold.judged))
 
 

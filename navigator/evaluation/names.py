@@ -43,7 +43,7 @@ FREQUENCY_MATCHED = "random-matched"
 PAPERS = "rlot"
 """Trained as RL of Thoughts trains; `pilotage train --preset rlot`."""
 KNOWN = (
-    "default", "default@low", "default@high", "rules", "one-bit", "network", "random",
+    "default", "default@medium", "default@high", "rules", "one-bit", "network", "random",
     f"{FREQUENCY_MATCHED}:<policy>", *agreement.FORMS, "always:<block>", "fixed:<block>,<block>,...", "best-fixed",
     "best-fixed-per-family", "nearest", "linear", "cascade",
     "experience", "nearest:experience", "linear:experience", "ridge", "ridge:experience", *ALGORITHMS,
@@ -134,7 +134,7 @@ def candidate(name: str | Policy, options: CandidateOptions, others: Sequence[Ca
     if name.startswith(exploring.PREFIX):
         return _exploring(name, options)
     if name == "cascade":
-        default.DefaultPolicy(bank.actions, bank.observations)  # needs what it needs
+        default.DefaultPolicy(bank.actions, bank.observations, "medium")  # needs what it needs
     if name in FITTED:
         return _fitted(name, options.cost_weight)
     if head == FREQUENCY_MATCHED:
@@ -177,7 +177,8 @@ def _default(name: str, options: CandidateOptions) -> ExistingPolicy:
     bank = options.bank
     policy = default.DefaultPolicy(bank.actions, bank.observations, name.partition("@")[2] or None)
     used = len(bank.matching(policy.tasks_learned))
-    about = f"The policy that pilotage ships; {used} tasks of this bank were used to fit it."
+    fitted = f"{used} tasks of this bank were used to fit it" if policy.tasks_learned else "nothing in it was fitted"
+    about = f"The policy that pilotage ships; {fitted}."
     return ExistingPolicy(name, about=about, policy=policy)
 
 

@@ -81,7 +81,7 @@ def test_sealed_families_stay_closed_and_are_then_judged_alone(pilotage, tmp_pat
     [
         (("--policy", "linear", "--only", "gcd"), "the family 'gcd' cannot be judged"),
         (("--policy", "linear", "--only", "easy", "--part", "test"), "leave out the part of a split"),
-        (("--policy", "magic"), "unknown policy 'magic'; there are default, default@low, default@high, rules"),
+        (("--policy", "magic"), "unknown policy 'magic'; there are default, default@medium, default@high, rules"),
         (("--policy", "llm"), "unknown policy 'llm'"),
         (("--policy", "linear", "--folds", "99"), "24 tasks, too few for 99 folds"),
         (("--policy", "linear", "--efforts", "much"), "--efforts 'much' are no numbers"),

@@ -82,6 +82,8 @@ def test_a_file_that_is_no_policy_is_one_sentence(pilotage, tmp_path):
 
 def test_a_policy_by_rules_is_shown_by_its_rules(pilotage):
     code, out, _ = pilotage("policy", "show", "default")
+    assert code == 0 and out.index("nothing was computed yet") < out.index("the program gave no answer")
+    code, out, _ = pilotage("policy", "show", "default@medium")
     assert code == 0 and out.index("nothing was computed yet") < out.index("the program was unsure of itself")
     code, out, _ = pilotage("policy", "show", "default@high", "--json")
     assert {"why": "the two routes disagree", "action": "sample"} in json.loads(out)["rules"]

@@ -54,7 +54,7 @@ def test_a_program_comes_first_and_reasoning_where_it_gives_no_answer(effort):
     assert taken(effort, legal=("reason",))[0] == "reason"
 
 
-@pytest.mark.parametrize("effort", [None, "medium", "high"])
+@pytest.mark.parametrize("effort", ["medium", "high"])
 @pytest.mark.parametrize(
     ("mean", "least", "then"),
     [(-0.05, -0.9, "answer"), (-0.3, -0.9, "reason"), (-0.05, -1.9, "reason"), (NONE, NONE, "answer")],
@@ -65,14 +65,16 @@ def test_a_second_route_is_taken_where_the_program_was_unsure(effort, mean, leas
 
 
 def test_the_reason_that_is_shown_is_the_true_one():
-    assert taken(**program(-0.05))[1] == "the program was sure of itself"
-    assert taken(**program(NONE, NONE))[1] == "there is an answer"
-    assert taken(legal=("verify",), **program(-0.3))[1] == "there is an answer"
-    assert taken(**program(-0.3, count_reason=1, leader_routes=2))[1] == "two independent routes agree"
+    assert taken("medium", **program(-0.05))[1] == "the program was sure of itself"
+    assert taken("medium", **program(NONE, NONE))[1] == "there is an answer"
+    assert taken("medium", legal=("verify",), **program(-0.3))[1] == "there is an answer"
+    assert taken("medium", **program(-0.3, count_reason=1, leader_routes=2))[1] == "two independent routes agree"
+    assert taken(**program(-0.05))[1] == "there is an answer"
 
 
-def test_low_effort_takes_one_route_however_unsure():
-    assert taken("low", **program(-2, -9))[0] == "answer"
+@pytest.mark.parametrize("effort", [None, "low"])
+def test_low_effort_which_is_the_default_takes_one_route_however_unsure(effort):
+    assert taken(effort, **program(-2, -9))[0] == "answer"
 
 
 def test_high_effort_draws_until_two_routes_agree_and_no_more_than_twice():
@@ -113,7 +115,7 @@ def test_features_that_it_needs_and_are_not_there_are_named():
     for missing in ("leader_min_logprob", "count_reason"):
         fewer = ObservationSpec(tuple(feature for feature in FEATURES.features if feature.name != missing))
         with pytest.raises(UsageError, match=f"unknown feature '{missing}'"):
-            policy_for("default", ACTIONS, fewer)
+            policy_for("default", ACTIONS, fewer, effort="medium")
 
 
 def test_its_effort_has_a_flag_of_its_own():
@@ -154,11 +156,16 @@ def test_it_is_judged_on_no_task_that_its_doubt_was_fitted_on():
     bank = Bank.open(MIXED2)
     ids = bank.matching(used)
     assert used <= bank.identifiers(ids) and len(ids) >= 247
-    assert provenance(policy_for("default", bank.actions, bank.observations)).tasks == used
-    assert provenance(policy_for("epsilon=0.1:default", bank.actions, bank.observations)).tasks == used
-    assert not provenance(policy_for("default", bank.actions, bank.observations, effort="low")).is_learned
-    found = evaluate(MIXED2, ["default", "default@high", "one-bit"], Protocol(efforts=(), resamples=100))
+    for effort in ("medium", "high"):
+        for name in ("default", "epsilon=0.1:default"):
+            assert provenance(policy_for(name, bank.actions, bank.observations, effort=effort)).tasks == used
+    for effort in (None, "low"):
+        assert not provenance(policy_for("default", bank.actions, bank.observations, effort=effort)).is_learned
+    found = evaluate(MIXED2, ["default@medium", "default@high", "one-bit"], Protocol(efforts=(), resamples=100))
     assert found.protocol.tasks == len(bank.tasks) - len(ids)
+    assert evaluate(MIXED2, ["default", "one-bit"], Protocol(efforts=(), resamples=100)).protocol.tasks == len(
+        bank.tasks
+    )
 
 
 def test_its_doubt_is_what_its_tasks_teach():

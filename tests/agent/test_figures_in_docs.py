@@ -82,7 +82,8 @@ def test_a_table_of_the_default_is_that_of_its_evaluation(evaluation):
 
 def test_the_default_comes_to_what_its_page_says():
     """Rows of the page that nothing is drawn for, from the bank itself."""
-    policies, page = ["default", "one-bit", "fixed:program,answer"], (DOCS / "shipped-navigator.md").read_text()
+    policies = ["default", "default@medium", "one-bit", "fixed:program,answer"]
+    page = (DOCS / "shipped-navigator.md").read_text()
     for judged in ({"leave_out": SEALED}, {"only": SEALED}):
         found = evaluate(BANKS / "mixed2", policies, Protocol(efforts=(), resamples=100, **judged))
         for name in policies:

@@ -30,7 +30,7 @@ class ChatOptions(RunOptions):
 
     policy: str | None = typer.Option(None, help="How blocks are chosen. (default: default, the shipped policy)")
     effort: str | None = typer.Option(
-        None, help="low, medium or high; or 0 to 1 for a trained policy. (default: medium)"
+        None, help="low, medium or high; or 0 to 1 for a trained policy. (default: low, of a trained policy medium)"
     )
     memory: str | None = typer.Option(None, help="Memory folder, or none. (default: in the user's data folder)")
 

@@ -56,7 +56,9 @@ class SolveOptions(RunOptions):
         "(default: default)",
     )
     effort: str | None = typer.Option(
-        None, help="low, medium or high; or 0 to 1 for a policy trained with --effort-input. (default: medium)"
+        None,
+        help="low, medium or high; or 0 to 1 for a policy trained with --effort-input. "
+        "(default: low, of a trained policy medium)",
     )
     memory: str | None = typer.Option(None, help="Memory folder, or none. (default: in the user's data folder)")
     holdout: float | None = expert(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER
+from pilotage.navigator.policies.rules.one_bit import ANSWERED, FIRST_ANSWER
 from pilotage.navigator.policies.rules.rule_policy import Rule, View
 from pilotage.navigator.spaces import ObservationSpec
 
@@ -69,5 +69,5 @@ def cascade(doubt: Doubt, most_draws: int = 0) -> tuple[Rule, ...]:
             lambda o: o.candidates == 1 and o.count_reason == 0 and doubt.of(o) is False,
             "answer",
         ),
-        Rule("there is an answer", lambda o: o.candidates > 0, "answer"),
+        ANSWERED,
     )

@@ -1,7 +1,7 @@
-"""The policy that pilotage ships as its default: a cascade of routes, by rules that anybody can read.
+"""The policy that pilotage ships as its default: one route or a cascade of them, by rules that anybody can read.
 
-Two numbers in it were fitted, those of `cascade.Doubt`: `default.json` holds them and the tasks on which
-they were, so that nobody judges it on these. What it gains is in docs/shipped-navigator.md.
+Its higher efforts have two numbers that were fitted, those of `cascade.Doubt`: `default.json` holds them and the
+tasks on which they were, so that nobody judges them on these. What each effort gains is in docs/shipped-navigator.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from pilotage.navigator.errors import PolicyError, SpecMismatch
 from pilotage.navigator.policies.policy import Decision
 from pilotage.navigator.policies.rules.cascade import Doubt, cascade, require_features
-from pilotage.navigator.policies.rules.one_bit import FIRST_ANSWER, REPLY
+from pilotage.navigator.policies.rules.one_bit import ANSWERED, FIRST_ANSWER, REPLY
 from pilotage.navigator.policies.rules.rule_policy import TWO_ROUTES, Rule, RulePolicy, View, is_short_question
 from pilotage.navigator.spaces import ActionMask, ActionSpec, Observation, ObservationSpec
 
@@ -22,20 +22,23 @@ NAME = "default"
 FILE = Path(__file__).with_name("default.json")
 EFFORTS = ("low", "medium", "high")
 """One route; a second one where the first is in doubt; where the two disagree, draws until two routes agree."""
+SHIPPED_EFFORT = "low"
+"""What is taken where none is set: on tasks that had no say in the doubt, more routes brought too little."""
 DRAWS = 2
 
 
 class DefaultPolicy:
-    """A cascade; tasks with worked examples, which tell a right program from a wrong one, go by the policy `rules`.
+    """Routes by rules; tasks with worked examples, which tell a right program from a wrong one, go by `rules`.
 
     Args:
         actions: the action list.
         observations: the features.
-        effort: one of `EFFORTS`; medium for None.
+        effort: one of `EFFORTS`; `SHIPPED_EFFORT` for None.
         doubt: another one than that which is shipped.
 
     Attributes:
-        tasks_learned: marks of the tasks that its doubt was fitted on: ids, and fingerprints of what they show.
+        tasks_learned: marks of the tasks that its doubt was fitted on: ids, and fingerprints of what they show; none
+            at low effort, which doubts nothing.
 
     Raises:
         PolicyError: it has no such effort.
@@ -51,7 +54,7 @@ class DefaultPolicy:
     ) -> None:
         shipped, tasks = _fitted()
         self.name = NAME if effort is None else f"{NAME}@{effort}"
-        self.tasks_learned = tasks if doubt is None and effort != "low" else ()
+        self.tasks_learned = tasks if doubt is None and (effort or SHIPPED_EFFORT) != "low" else ()
         self._observations = observations
         self._by_examples, self._cascade = (
             RulePolicy(actions, observations, [rule for rule in rules if rule.action in actions.names], self.name)
@@ -82,8 +85,9 @@ def shipped_doubt() -> Doubt:
 
 
 def rules_at(effort: str | float | None, doubt: Doubt) -> tuple[Rule, ...]:
-    """The rules for tasks without worked examples, at medium effort for None; raises PolicyError for no effort."""
-    if effort is not None and effort not in EFFORTS:
+    """The rules for tasks without worked examples; raises PolicyError where it has no such effort."""
+    effort = SHIPPED_EFFORT if effort is None else effort
+    if effort not in EFFORTS:
         raise PolicyError(
             f"the default policy has the efforts {', '.join(EFFORTS)}, not {effort!r}; a number is for a policy that "
             "was trained with an effort input, such as --policy network"
@@ -91,7 +95,7 @@ def rules_at(effort: str | float | None, doubt: Doubt) -> tuple[Rule, ...]:
     return (
         REPLY,
         Rule("a short question with nothing to compute", is_short_question, "answer"),
-        *(FIRST_ANSWER if effort == "low" else cascade(doubt, DRAWS if effort == "high" else 0)),
+        *((ANSWERED, *FIRST_ANSWER) if effort == "low" else cascade(doubt, DRAWS if effort == "high" else 0)),
     )
 
 

@@ -16,11 +16,8 @@ FIRST_ANSWER: tuple[Rule, ...] = (
     Rule("the program gave no answer", lambda o: o.candidates + o.count_reason == 0, "reason"),
 )
 REPLY = Rule("a request to reply to", is_open, "answer")
-RULES: tuple[Rule, ...] = (
-    REPLY,
-    Rule("there is an answer", lambda o: o.candidates > 0, "answer"),
-    *FIRST_ANSWER,
-)
+ANSWERED = Rule("there is an answer", lambda o: o.candidates > 0, "answer")
+RULES: tuple[Rule, ...] = (REPLY, ANSWERED, *FIRST_ANSWER)
 
 
 def one_bit(actions: ActionSpec, observations: ObservationSpec) -> RulePolicy:

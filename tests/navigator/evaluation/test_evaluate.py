@@ -232,7 +232,7 @@ def test_unknown_tasks_are_left_out_and_said_to_be(tmp_path):
 @pytest.mark.parametrize(
     ("names", "changes", "error", "said"),
     [
-        (["magic"], {}, PolicyError, "unknown policy 'magic'; there are default, default@low, default@high, rules"),
+        (["magic"], {}, PolicyError, "unknown policy 'magic'; there are default, default@medium, default@high, rules"),
         (["always:fly"], {}, SpecMismatch, "unknown action 'fly'"),
         (["always:"], {}, PolicyError, "names no block"),
         (["fixed:answer,reason"], {}, PolicyError, "answer ends a run"),
