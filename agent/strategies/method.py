@@ -114,8 +114,11 @@ def require_able(components: Components) -> None:
 
     That goes for the policy, also one that draws again, and for strategies among the blocks, which it may choose.
     """
-    if isinstance(components.policy, AgreementPolicy):
-        components.budget.require_steps(components.policy.least_steps, components.policy.name)
+    policy = components.policy
+    while isinstance(policy, exploring.EpsilonPolicy):  # what explores now and then draws as its base does
+        policy = policy.base
+    if isinstance(policy, AgreementPolicy):
+        components.budget.require_steps(policy.least_steps, policy.name)
     models = components.models or NamedModels(components.model)
     for block in components.registry:
         if isinstance(block, StrategyBlock):

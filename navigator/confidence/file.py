@@ -21,8 +21,9 @@ from pilotage.navigator.spaces import Feature, ObservationSpec, first_fault
 FORMAT = "pilotage-confidence"
 VERSION = 1
 SHIPPED = Path(__file__).with_name("pretrained") / "default.json"
-"""Fitted to `examples/banks/mixed` by `pilotage bank confidence`."""
+"""Fitted to the open families of `examples/banks/mixed2` by `pilotage bank confidence`."""
 
+_KEYS = ("format", "version", "features", "features_hash", "scaling", "coefficients", "ridge", "calibration", "card")
 _FEATURES = TypeAdapter(list[Feature])
 
 
@@ -85,6 +86,8 @@ def read_model(path: str | Path) -> ConfidenceModel:
 
 def _model(data: dict[str, Any]) -> ConfidenceModel:
     """Raises KeyError, TypeError, ValueError or SpecMismatch where something is wrong with it."""
+    if unknown := [key for key in data if key not in _KEYS]:
+        raise ValueError(f"it has the unknown key {unknown[0]!r:.80}")
     observations = ObservationSpec(tuple(_FEATURES.validate_python(data["features"])))
     if data["features_hash"] != observations.schema_hash:
         raise ValueError("its features were edited: their hash does not fit")

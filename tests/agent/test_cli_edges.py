@@ -103,6 +103,7 @@ def test_more_draws_than_a_run_has_blocks_are_refused(command_line):
     code, out, err = command_line(*solve, "vote:8")
     assert code == 2 and not out and "vote:8 needs 9 blocks and the budget has 8: give --max-steps 9" in err
     assert command_line(*solve, "agree:2,9").code == 2
+    assert command_line(*solve, "epsilon=0.1:vote:8").err == err
     assert command_line(*solve, "vote:7").code == 0
 
 

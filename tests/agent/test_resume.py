@@ -135,6 +135,18 @@ def test_a_script_or_policy_of_the_same_name_that_says_something_else_is_another
     assert done.returncode == 2 and "was made with model 'scripted:s.json (" in done.stderr
 
 
+def test_the_default_of_another_version_is_another_policy(pilotage, tmp_path):
+    """What `default` does without an effort has changed before."""
+    assert pilotage([TWO], "--policy", "default").returncode == 0
+    label = tmp_path / "r.jsonl.run"
+    told = json.loads(label.read_text())
+    assert told["conditions"]["effort"] == "low"
+    told["conditions"]["effort"] = "medium"
+    label.write_text(json.dumps(told))
+    done = pilotage([TWO, THREE], "--policy", "default", "--resume")
+    assert done.returncode == 2 and "was made with effort 'medium', not 'low'" in done.stderr
+
+
 def test_settings_may_be_mended_where_nothing_was_answered_yet(tmp_path):
     path = tmp_path / "r.jsonl"
     with ResultsFile(path, resume=False, settings={}, conditions={"model": "wrong"}) as results:

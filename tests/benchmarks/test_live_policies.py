@@ -161,7 +161,7 @@ def test_results_of_another_version_of_a_file_begin_anew_wherever_it_is_named(tm
     assert all(before != after for before, after in zip(*files, strict=True))
 
 
-@pytest.mark.parametrize("folder", ["live_default"])
+@pytest.mark.parametrize("folder", ["live_default", "live_default_sealed"])
 def test_live_tables_of_the_default_are_what_its_results_say(folder):
     entries = [Entry.parse(name) for name in ("fixed:program,answer", "one-bit", "default@medium", "default@high")]
     lines = {}

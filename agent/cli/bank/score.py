@@ -101,8 +101,8 @@ def score(
     counts = {name: getattr(scored, name) for name in ("steps", "known", "new", "unknown")}
     counts["refused"] = len(scored.refused)
     text = (
-        f"{scored.new} of {scored.steps} steps scored, {scored.known} were there before, {scored.unknown} could not be "
-        f"told; {usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
+        f"{scored.new - scored.unknown} of {scored.steps} steps scored, {scored.known} were there before, "
+        f"{scored.unknown} could not be told; {usage.llm_calls} calls, {usage.about}{usage.prompt_tokens} tokens in, "
         f"{usage.about}{usage.completion_tokens} out\n"
         f"written to {plain(file)}; next: pilotage train --step-scores {plain(file)}"
     )

@@ -25,6 +25,8 @@ from pilotage.agent.task import Task
 from pilotage.agent.tasks import load_tasks
 from pilotage.agent.tasks.fields import mapping
 from pilotage.common.paths import expanded
+from pilotage.navigator.policies.rules.default import NAME as DEFAULT
+from pilotage.navigator.policies.rules.default import SHIPPED_EFFORT
 
 if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
@@ -210,12 +212,14 @@ def conditions_of(settings: Settings, model: ModelClient) -> dict[str, Any]:
         files["confidence file"] = expanded(settings.confidence)
     files |= {f"file of {block}": policy_file(block) for block in settings.blocks}
     second = second_model_of(settings)
+    by_default = settings.effort is None and settings.policy.endswith(DEFAULT)
     learns = settings.learn and settings.memory != "none"
     return {
         "learning": "no" if not learns else f"every={settings.learn_every}" if settings.learn_every else "each",
         "model": identified(model),
         **{what: _short_hash(file.read_bytes()) for what, file in files.items() if file is not None and file.is_file()},
         **({} if second is None else {"second model": identified(second)}),
+        **({"effort": SHIPPED_EFFORT} if by_default else {}),
         **settings.budget.model_dump(mode="json"),
         "memory": settings.memory != "none",
         **settings.model_dump(mode="json", include=set(DECIDING)),

@@ -161,6 +161,7 @@ def changed(path, **changes):
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
+        ({"coefficient": 1}, "has the unknown key 'coefficient'"),
         ({"format": "pilotage-evaluation"}, "is no model of confidence"),
         ({"version": 2}, "has version 2, this version reads 1"),
         ({"version": True}, "has version True"),
