@@ -7,6 +7,7 @@ import sys
 import typer
 
 from pilotage.agent.cli import demo, doctor, graph, keys, models, serve, strategies
+from pilotage.agent.cli.arc import arc
 from pilotage.agent.cli.bank import bank, collect
 from pilotage.agent.cli.bench import bench, search
 from pilotage.agent.cli.cache import cache
@@ -40,6 +41,7 @@ app.command("estimate")(estimate.estimate)
 app.command("report")(evaluate.report)
 app.add_typer(policy.app, name="policy")
 app.add_typer(traces.app, name="traces")
+app.add_typer(arc.app, name="arc")
 app.command("strategies")(strategies.strategies)
 app.add_typer(keys.app, name="keys")
 app.add_typer(cache.app, name="cache")

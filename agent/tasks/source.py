@@ -29,6 +29,7 @@ class Spec:
         seed: which random order; None for the order of the source.
         offset: how many tasks of that order to pass over first.
         fields: pairs of what a task has and the field of a record that holds it (`pilotage.agent.tasks.fields`).
+        words: pairs of an option that is a text, and the text.
     """
 
     source: str | None
@@ -37,6 +38,11 @@ class Spec:
     seed: int | None = None
     offset: int = 0
     fields: tuple[tuple[str, str], ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+
+    def word(self, option: str) -> str | None:
+        """The text of an option, None where it was not given."""
+        return dict(self.words).get(option)
 
     def chosen(self, entries: Iterable[T]) -> Iterator[T]:
         """The entries that it asks for of all there are; only a random order needs them all in memory."""
@@ -47,8 +53,13 @@ class Spec:
         return islice(entries, self.offset, stop)
 
 
-def parse_spec(text: str, sources: Collection[str]) -> Spec:
+def parse_spec(text: str, sources: Collection[str], words: Collection[str] = ()) -> Spec:
     """Reads `[SOURCE:]TARGET[;size=N][;seed=N][;offset=N]`.
+
+    Args:
+        text: the specification.
+        sources: what may stand before the colon.
+        words: further options, whose values are texts.
 
     Raises:
         UsageError: an option is unknown, repeated or no number, or the target is empty.
@@ -60,20 +71,25 @@ def parse_spec(text: str, sources: Collection[str]) -> Spec:
     if not target.strip():
         raise UsageError(f"the task specification {text!r} names no file or family")
     options: dict[str, int] = {}
+    texts: dict[str, str] = {}
     for part in parts:
         key, _, value = (piece.strip() for piece in part.partition("="))
-        if key not in OPTIONS:
-            raise UsageError(f"unknown option {key!r} in {text!r}{did_you_mean(key, OPTIONS)}: use {_OPTIONS_HELP}")
-        if key in options:
+        if key not in (*OPTIONS, *words):
+            known = ", ".join([*(f"{option}=N" for option in OPTIONS), *(f"{word}=..." for word in words)])
+            raise UsageError(f"unknown option {key!r} in {text!r}{did_you_mean(key, (*OPTIONS, *words))}: use {known}")
+        if key in options or key in texts:
             raise UsageError(f"the option {key!r} stands twice in {text!r}")
+        if key in words:
+            if not value:
+                raise UsageError(f"the option {key!r} in {text[:200]!r} is empty")
+            texts[key] = value
+            continue
         if not value.isdecimal() or len(value) > _DIGITS or (key == "size" and int(value) == 0):
             shown = value if len(value) <= _DIGITS else f"{value[:_DIGITS]}..."
             raise UsageError(f"the option {key!r} in {text[:200]!r} needs a whole number, not {shown!r}")
         options[key] = int(value)
-    return Spec(source or None, target.strip(), options.get("size"), options.get("seed"), options.get("offset", 0))
-
-
-_OPTIONS_HELP = ", ".join(f"{option}=N" for option in OPTIONS)
+    numbers = (options.get("size"), options.get("seed"), options.get("offset", 0))
+    return Spec(source or None, target.strip(), *numbers, words=tuple(texts.items()))
 
 
 def did_you_mean(word: str, known: Collection[str]) -> str:

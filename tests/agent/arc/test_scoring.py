@@ -1,0 +1,86 @@
+"""The official score by hand: several tests, near misses, a third attempt, puzzles that nobody worked on."""
+
+import pytest
+
+from pilotage.agent.arc.attempts import ranked
+from pilotage.agent.arc.scoring import pass_at, score_split
+from pilotage.agent.arc.splits import load_split
+from pilotage.agent.errors import UsageError
+from tests.agent.arc.made_up import A, B, C, D, grid, record, write
+
+NEAR = [[5, 5], [5, 1]]
+"""D but for one cell."""
+
+
+@pytest.fixture
+def split(tmp_path):
+    """One test, two tests, three tests, and one puzzle more."""
+    puzzles = {
+        "one": record(),
+        "two": record(tests=((C, D), (D, C))),
+        "three": record(tests=((A, B), (C, D), (D, C))),
+        "more": record(tests=((D, A),)),
+    }
+    return load_split(str(write(tmp_path / "p.json", puzzles)))
+
+
+def answers(**attempts):
+    return {id: tuple(tuple(map(grid, tried)) for tried in tests) for id, tests in attempts.items()}
+
+
+def test_tests_are_shared_out_within_their_puzzle(split):
+    score = score_split(
+        split, answers(one=[[NEAR, D]], two=[[D, A], [A, NEAR]], three=[[B, A], [NEAR, D], [C, A]], more=[[B]])
+    )
+    assert score.official.value == pytest.approx((1 + 1 / 2 + 1 + 0) / 4)
+    assert score.strict.value == pytest.approx(2 / 4)
+    assert score.first.value == pytest.approx((0 + 1 / 2 + 2 / 3 + 0) / 4)
+    assert score.tests == (7, 5) and not score.missing
+    assert score.official.interval[0] < score.official.value < score.official.interval[1]
+
+
+def test_a_third_attempt_does_not_count(split):
+    assert score_split(split, answers(one=[[NEAR, A, D]])).official.value == 0
+    assert score_split(split, answers(one=[[NEAR, D, A]])).official.value == 1 / 4
+
+
+def test_puzzles_that_nobody_worked_on_count_zero(split):
+    score = score_split(split, answers(one=[[D]], other=[[D]]))
+    assert score.official.value == score.strict.value == 1 / 4
+    assert score.missing == ("two", "three", "more") and score.beyond == ("other",)
+
+
+def test_attempts_at_too_few_or_too_many_tests(split):
+    score = score_split(split, answers(two=[[D]], one=[[NEAR], [D]], three=[[], [D], []]))
+    assert {id: one.official for id, one in score.puzzles.items()} == {
+        "one": 0, "two": 1 / 2, "three": pytest.approx(1 / 3), "more": 0,
+    }  # fmt: skip
+
+
+def test_a_split_without_outputs_cannot_be_scored(tmp_path):
+    split = load_split(str(write(tmp_path / "p.json", {"a": record(hidden=True), "b": record(hidden=True)})))
+    with pytest.raises(UsageError, match="no outputs of a and 1 more, so it cannot be scored: give its solutions"):
+        score_split(split, {})
+
+
+def test_all_or_nothing_has_an_interval_too(split):
+    assert score_split(split, {}).official.interval[1] > 0.3
+
+
+def test_two_different_attempts_are_chosen_at_each_test():
+    one, two, three = (grid(A), grid(C)), (grid(A), grid(D)), (grid(B), grid(D))
+    assert ranked([one, one, two, three], 2) == ((grid(A), grid(B)), (grid(C), grid(D)))
+    assert ranked([], 2) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("k", "samples", "right", "chance"),
+    [(1, 4, 1, 1 / 4), (2, 4, 1, 1 / 2), (2, 4, 2, 5 / 6), (3, 4, 2, 1), (2, 2, 0, 0)],
+)
+def test_pass_at_k(k, samples, right, chance):
+    assert pass_at(k, samples, right) == pytest.approx(chance)
+
+
+def test_pass_at_more_than_there_are_is_refused():
+    with pytest.raises(ValueError, match="needs 5 samples at least"):
+        pass_at(5, 4, 1)
