@@ -1,8 +1,8 @@
 """Runs first in the sandbox's interpreter: lowers every limit for good, then runs the program as `__main__`.
 
 Never imported: its code is handed to `python -I -S -c`; its arguments are the program's path, a descriptor in which
-it notes that it was reached, and the limits. It may use nothing but the standard library, and little of that, since
-its imports are part of every run.
+it notes that it was reached, the folder of packages that the program may import (empty for none), and the limits. It
+may use nothing but the standard library, and little of that, since its imports are part of every run.
 """
 
 import builtins
@@ -38,13 +38,16 @@ def show_error(kind: type[BaseException], error: BaseException, trace: Traceback
     sys.__excepthook__(kind, error.with_traceback(trace), trace)
 
 
-def run(path: str) -> None:
+def run(path: str, packages: str) -> None:
     """Executes the program's file in a fresh `__main__`, with nothing in its environment."""
     main = ModuleType("__main__")
     main.__dict__.update(__file__=path, __builtins__=builtins)
     sys.modules["__main__"] = main
     sys.argv = [path]
     sys.path.insert(0, "")
+    if packages:
+        sys.path.append(packages)
+        os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")  # a program has one core
     # `site` is off, and with it these names that programs like to use.
     vars(builtins).update(exit=sys.exit, quit=sys.exit, help=_Helper(), copyright=_Printer("copyright", sys.copyright))
     vars(builtins).update(license=_Printer("license", "See https://docs.python.org/3/license.html"))
@@ -57,8 +60,8 @@ def run(path: str) -> None:
 
 
 if __name__ == "__main__":
-    lower_limits(sys.argv[3:])
+    lower_limits(sys.argv[4:])
     # Whatever happens from here on is the program's doing, and no fault of the sandbox.
     os.write(int(sys.argv[2]), b"\nbegun\n")
     os.close(int(sys.argv[2]))
-    run(sys.argv[1])
+    run(sys.argv[1], sys.argv[3])

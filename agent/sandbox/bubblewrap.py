@@ -27,21 +27,26 @@ from tempfile import TemporaryFile
 from pilotage.agent.errors import SandboxUnavailable
 from pilotage.agent.sandbox.execution import Limits
 from pilotage.agent.sandbox.launch import PROGRAM, WORK_FOLDER, Launch, base_executable, handed_on, python, supervised
+from pilotage.agent.sandbox.packages import NONE, Packages
 from pilotage.agent.sandbox.seccomp import assemble
 
 _PYTHON = Path("/python")
 _LIBRARIES = "/libraries"
+_PACKAGES = "/packages"
 _NOBODY = "65534"
 # What the standard library reads beside its own files: time zones, and the one locale that every program may ask for.
 _DATA = ("/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF-8")
 
-# Loads the standard library's extension modules (without running them) and lists every shared object in
-# memory, under the names by which the dynamic loader found them.
+# Loads the standard library's extension modules (without running them), imports the packages that programs may use, and
+# lists every shared object in memory, under the names by which the dynamic loader found them.
 _LIST_LIBRARIES = """
 import ctypes, json, os, sys
 class Info(ctypes.Structure):
     _fields_ = [("address", ctypes.c_void_p), ("name", ctypes.c_char_p)]
 folder = sys.argv[1]
+sys.path.append(sys.argv[2])
+for name in sys.argv[3:]:
+    __import__(name)
 for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
     if ".so" in name and not name.startswith(("_tkinter", "_test", "_xx", "xx", "nis")):
         try:
@@ -72,8 +77,15 @@ def find_bwrap() -> list[Path]:
 
 
 @contextmanager
-def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits) -> Iterator[Launch]:
-    """Prepares a run of `code` under `bwrap`; `stdin` is what `/dev/stdin` holds, beside the program's real input.
+def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits, packages: Packages = NONE) -> Iterator[Launch]:
+    """Prepares a run of `code` under `bwrap`.
+
+    Args:
+        bwrap: the executable.
+        code: the program.
+        stdin: what `/dev/stdin` holds, beside the program's real input.
+        limits: of the run.
+        packages: what it may import besides the standard library.
 
     Raises:
         SandboxUnavailable: this machine lacks a part that the sandbox needs.
@@ -89,18 +101,19 @@ def bubblewrap(bwrap: Path, code: str, stdin: str, limits: Limits) -> Iterator[L
             given.append(handed_on(file.fileno(), files))
             return str(given[-1])
 
-        isolation = [str(bwrap), *_isolation(), "--perms", "0666", "--bind-data", give(b""), "/dev/null"]
+        isolation = [str(bwrap), *_isolation(packages), "--perms", "0666", "--bind-data", give(b""), "/dev/null"]
         isolation += ["--ro-bind-data", give(stdin.encode(errors="replace")), "/dev/stdin"]
         isolation += ["--size", str(limits.file_mb << 20), "--tmpfs", WORK_FOLDER, "--chdir", WORK_FOLDER]
         isolation += ["--file", give(code.encode(errors="replace")), f"{WORK_FOLDER}/{PROGRAM}"]
         # Last of the mounts, so that nothing but the work folder can be written to.
         isolation += ["--remount-ro", "/", "--seccomp", give(assemble(platform.machine())), "--"]
         isolation += python(f"{_PYTHON}/bin/{base_executable().name}")
-        yield supervised(limits, files, isolation=tuple(isolation), descriptors=tuple(given))
+        place = _PACKAGES if packages.names else ""
+        yield supervised(limits, files, isolation=tuple(isolation), descriptors=tuple(given), packages=place)
 
 
 @functools.cache
-def _isolation() -> tuple[str, ...]:
+def _isolation(packages: Packages) -> tuple[str, ...]:
     """The part of the command line that no run changes: namespaces and the interpreter's files, read-only."""
     executable, stdlib = base_executable(), Path(os.__file__).parent
     place = _PYTHON / stdlib.relative_to(sys.base_exec_prefix)
@@ -114,10 +127,14 @@ def _isolation() -> tuple[str, ...]:
         str(stdlib),
         str(place),
     ]
-    for packages in ("site-packages", "dist-packages"):  # installed ones lie inside the standard library's folder
-        if (stdlib / packages).is_dir():
-            arguments += ["--tmpfs", str(place / packages), "--remount-ro", str(place / packages)]
-    libraries = [path for path in _loaded_objects() if path.exists() and stdlib.resolve() not in path.resolve().parents]
+    for installed in ("site-packages", "dist-packages"):  # they lie inside the standard library's folder
+        if (stdlib / installed).is_dir():
+            arguments += ["--tmpfs", str(place / installed), "--remount-ro", str(place / installed)]
+    own = {stdlib.resolve(), *(folder.resolve() for folder in packages.folders)}
+    objects = (path for path in _loaded_objects(packages) if path.exists())
+    libraries = [path for path in objects if own.isdisjoint(path.resolve().parents)]
+    for folder in packages.folders:
+        arguments += ["--ro-bind", str(folder), f"{_PACKAGES}/{folder.name}"]
     loaders = [path for path in libraries if path.name.startswith(("ld-", "ld.", "ld64"))]
     for loader in loaders[:1]:  # at the path that is written in the executable; a static one has none
         arguments += ["--ro-bind", str(loader), str(loader)]
@@ -132,10 +149,10 @@ def _isolation() -> tuple[str, ...]:
     return (*arguments, "--setenv", "MALLOC_ARENA_MAX", "1")
 
 
-def _loaded_objects() -> list[Path]:
-    """Shared objects of the interpreter and its standard library; takes about a tenth of a second."""
+def _loaded_objects(packages: Packages) -> list[Path]:
+    """Shared objects of the interpreter, its standard library and packages; takes about a tenth of a second."""
     executable, extensions = base_executable(), Path(os.__file__).parent / "lib-dynload"
-    command = [str(executable), "-I", "-S", "-c", _LIST_LIBRARIES, str(extensions)]
+    command = [str(executable), "-I", "-S", "-c", _LIST_LIBRARIES, str(extensions), packages.place, *packages.names]
     listing = subprocess.run(command, capture_output=True, text=True, timeout=30)
     if listing.returncode != 0:
         reason = (listing.stderr.strip().splitlines() or ["it printed no reason"])[-1]

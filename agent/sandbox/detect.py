@@ -13,6 +13,7 @@ from pathlib import Path
 from pilotage.agent.errors import SandboxUnavailable, UsageError
 from pilotage.agent.sandbox.bubblewrap import bubblewrap, find_bwrap
 from pilotage.agent.sandbox.execution import Limits
+from pilotage.agent.sandbox.packages import NONE, Packages
 from pilotage.agent.sandbox.plain import plain, sweep
 from pilotage.agent.sandbox.sandbox import LACKING, Sandbox
 
@@ -96,13 +97,14 @@ def _failure(bwrap: Path) -> str | None:
     return lines[-1] if lines else f"a program inside could do what it must not (it printed {probe.stdout!r})"
 
 
-def open_sandbox(mode: str = "auto", limits: Limits | None = None) -> Sandbox | None:
+def open_sandbox(mode: str = "auto", limits: Limits | None = None, packages: Packages = NONE) -> Sandbox | None:
     """A sandbox that works here, or None where no program may run.
 
     Args:
         mode: `auto` isolates with bubblewrap, or gives None and logs why; `bubblewrap` raises instead;
             `subprocess` is the weaker mode, never chosen unasked; `none` gives None.
         limits: hard limits of each run.
+        packages: what programs may import besides the standard library (`pilotage.agent.sandbox.packages`).
 
     Raises:
         SandboxUnavailable: the mode asked for by name does not work here; the text says why and what to do.
@@ -123,10 +125,10 @@ def open_sandbox(mode: str = "auto", limits: Limits | None = None) -> Sandbox | 
             _sweep_once()
         except OSError as error:
             raise SandboxUnavailable(f"no program can be run: {error.strerror}; {LACKING}") from error
-        return Sandbox("subprocess", plain, limits)
+        return Sandbox("subprocess", functools.partial(plain, packages=packages), limits)
     report = detect()
     if report.bwrap is not None:
-        return Sandbox("bubblewrap", functools.partial(bubblewrap, report.bwrap), limits)
+        return Sandbox("bubblewrap", functools.partial(bubblewrap, report.bwrap, packages=packages), limits)
     if mode == "bubblewrap":
         raise SandboxUnavailable(report.reason)
     _warn_once(f"no program will be run: {report.reason}")

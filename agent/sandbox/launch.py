@@ -81,6 +81,7 @@ def supervised(
     isolation: tuple[str, ...] = (),
     descriptors: tuple[int, ...] = (),
     folder: RunFolder | None = None,
+    packages: str = "",
 ) -> Launch:
     """A launch of a program under the supervisor.
 
@@ -90,6 +91,7 @@ def supervised(
         isolation: command line that isolates the program (bubblewrap's) and starts Python there.
         descriptors: open files that the command must inherit besides its own.
         folder: the run's folder, where nothing isolates the program.
+        packages: the folder of those that the program may import, as it sees it; empty for none.
     """
     notes = handed_on(files.enter_context(TemporaryFile(buffering=0)).fileno(), files)
     ends = os.pipe()
@@ -117,7 +119,7 @@ def supervised(
         "work": work_folder,
     }
     # Without isolation the supervisor's interpreter goes on as the program's, which saves the start of another.
-    bootstrap = (code_of("bootstrap.py"), PROGRAM, str(notes), *limits.resources(processes))
+    bootstrap = (code_of("bootstrap.py"), PROGRAM, str(notes), packages, *limits.resources(processes))
     return Launch(
         (
             *python(str(base_executable())),

@@ -18,16 +18,17 @@ from pathlib import Path
 
 from pilotage.agent.sandbox.execution import Limits
 from pilotage.agent.sandbox.launch import PROGRAM, Launch, RunFolder, supervised
+from pilotage.agent.sandbox.packages import NONE, Packages
 
 _PREFIX = "pilotage-run-"
 
 
 @contextmanager
-def plain(code: str, stdin: str, limits: Limits) -> Iterator[Launch]:
-    """Prepares a run of `code` in a temporary folder, which is removed afterwards."""
+def plain(code: str, stdin: str, limits: Limits, packages: Packages = NONE) -> Iterator[Launch]:
+    """Prepares a run of `code` in a temporary folder, which is removed afterwards; it may import the packages."""
     with run_folder() as folder, ExitStack() as files:
         (folder.work / PROGRAM).write_text(code, encoding="utf-8", errors="replace")
-        yield supervised(limits, files, folder=folder)
+        yield supervised(limits, files, folder=folder, packages=packages.place)
 
 
 @contextmanager

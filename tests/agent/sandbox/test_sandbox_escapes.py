@@ -12,6 +12,13 @@ from pathlib import Path
 import pytest
 
 from pilotage.agent.sandbox import Sandbox
+from pilotage.agent.sandbox.packages import NONE, Packages, numpy
+
+
+@pytest.fixture(params=[NONE, numpy()], ids=["standard library", "numpy"])
+def packages(request: pytest.FixtureRequest) -> Packages:
+    return request.param
+
 
 READ = """
 import sys
@@ -95,7 +102,8 @@ async def test_finding_anything_of_the_host_by_walking(sandbox: Sandbox, tmp_pat
         "            print(folder, file)\n"
     )
     assert execution.stdout.splitlines()[1:] == []
-    assert set(eval(execution.stdout)) <= {"box", "dev", "lib", "lib64", "libraries", "python", "tmp", "usr"}
+    own = {"box", "dev", "lib", "lib64", "libraries", "packages", "python", "tmp", "usr"}
+    assert set(eval(execution.stdout)) <= own
     assert str(Path.home()) not in execution.stdout
 
 
@@ -119,7 +127,7 @@ async def test_reading_the_environment(sandbox: Sandbox, monkeypatch: pytest.Mon
         "print(dict(os.environ), getenv(b'SECRET_KEY'), sys.argv, sys.orig_argv[0], os.uname().nodename)"
     )
     assert "CANARY" not in execution.stdout
-    own = {"HOME", "LC_CTYPE", "LD_LIBRARY_PATH", "PWD", "USER"}
+    own = {"HOME", "LC_CTYPE", "LD_LIBRARY_PATH", "PWD", "USER", "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"}
     assert set(eval(execution.stdout[: execution.stdout.index("}") + 1])) <= own
     assert "} None ['program.py'] /python/bin/python3" in execution.stdout
     assert execution.stdout.endswith(" sandbox\n")

@@ -8,6 +8,13 @@ import pytest
 
 from pilotage.agent.sandbox import Sandbox
 from pilotage.agent.sandbox.launch import base_executable
+from pilotage.agent.sandbox.packages import NONE, Packages, numpy
+
+
+@pytest.fixture(params=[NONE, numpy()], ids=["standard library", "numpy"])
+def packages(request: pytest.FixtureRequest) -> Packages:
+    return request.param
+
 
 # Changes nothing even where it succeeds: mode and times are set to what they are.
 CHANGES = """
