@@ -111,8 +111,12 @@ def _canonical(kind: Kind, answer: str, choices: Sequence[str]) -> str | None:
         if place is None:
             return None
         return chr(ord("A") + place) if place < LETTERS else normal_form("text", choices[place])
-    grid = parse_grid(answer) if kind == "grid" else None
-    return None if grid is None else json.dumps(grid)
+    if kind != "grid":
+        return None
+    if (grid := parse_grid(answer)) is not None:
+        return json.dumps(grid)
+    attempts = parse_attempts(answer)
+    return None if attempts is None else json.dumps([tried[0] if tried else None for tried in attempts])
 
 
 def resolve_choice(answer: str, choices: Sequence[str]) -> int | None:
@@ -151,6 +155,28 @@ def parse_grid(text: str) -> list[list[int]] | None:
     if not all(type(cell) is int for row in rows for cell in row) or len({len(row) for row in rows}) != 1:
         return None
     return rows
+
+
+def parse_attempts(text: str) -> list[list[list[list[int]]]] | None:
+    """For each input of a task the grids that an answer tries, the likeliest first; None where it is no such answer.
+
+    It is a JSON list with an entry for each input: a grid, null for no guess, or as Kaggle has it an object with
+    `attempt_1` and `attempt_2`. Two answers are the same where their first attempts are.
+    """
+    try:
+        entries = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(entries, list) or not entries:
+        return None
+    found = []
+    for entry in entries:
+        named = [entry.get(name) for name in ("attempt_1", "attempt_2")] if isinstance(entry, dict) else [entry]
+        grids = [parse_grid(json.dumps(given)) for given in named if given is not None]
+        if any(grid is None for grid in grids):
+            return None
+        found.append([grid for grid in grids if grid is not None])
+    return found
 
 
 def without_marks(text: str) -> str:

@@ -37,12 +37,14 @@ ANSWER_FORM = {
 
 
 def describe(task: Task) -> str:
-    """The task as a prompt shows it: its text, its choices, its worked examples."""
+    """The task as a prompt shows it: its text, its choices, its worked examples, its inputs."""
     parts = [task.prompt.strip()]
     if task.choices:
         parts.append("\n".join(f"{chr(ord('A') + place)}) {choice}" for place, choice in enumerate(task.choices)))
     for example in task.examples:
         parts.append(f"Example input:\n{example.input}\nExample output:\n{example.output}")
+    for number, given in enumerate(task.inputs, 1):
+        parts.append(f"Test input{f' {number}' if len(task.inputs) > 1 else ''}:\n{given}")
     return "\n\n".join(parts)
 
 

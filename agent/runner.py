@@ -33,7 +33,7 @@ from pilotage.agent.routing.confidence import DEFAULT, AnswerConfidence
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
 from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
 from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
-from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.sandbox import Sandbox, open_sandbox
 from pilotage.agent.state import State, candidates
 from pilotage.agent.strategies.method import is_strategy, registry_with, require_able, require_room
 from pilotage.agent.task import Task
@@ -81,7 +81,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         memory_related: how many related concepts to name beside those that are shown.
         memory_caption: search memory with the model's sentence on what kind of task this is, for one more call.
         keep_unverified: keep what an answer without evidence teaches as provisional, until feedback or a later success.
-        sandbox: `auto`, `bubblewrap`, `subprocess` (weaker; an explicit choice), or `none`.
+        sandbox: `auto`, `bubblewrap`, `subprocess` (weaker; an explicit choice), or `none`; or one that is open.
         budget: limits of each run.
         observation: preset of the observation: `free`, `probe`, `rlot` or `rlot+free`.
         confidence: what says how likely an answer is right: `default`, or a file of `pilotage bank confidence`.
@@ -114,7 +114,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         memory_caption: bool = False,
         memory_related: int = 0,
         keep_unverified: bool = False,
-        sandbox: str = "auto",
+        sandbox: str | Sandbox = "auto",
         budget: Budget | None = None,
         observation: str = "free",
         blocks: Sequence[str] = (),
@@ -151,7 +151,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             registry=registry,
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),
-            sandbox=open_sandbox(sandbox),
+            sandbox=open_sandbox(sandbox) if isinstance(sandbox, str) else sandbox,
             recall=parts.recall,
             learner=parts.learner,
             creditor=parts.creditor,

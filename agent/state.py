@@ -54,8 +54,13 @@ class Candidate:
 
     @property
     def verified(self) -> bool:
-        """Whether public evidence backs it: a second independent route, or all of the task's worked examples."""
-        return self.routes >= 2 or self.examples_passed == 1.0
+        """Whether public evidence backs it: all of the task's worked examples, or where none was tried a second route.
+
+        Routes that fail on a worked example are wrong, however many of them agree.
+        """
+        if any(step.evidence.examples_passed is not None for step in self.steps):
+            return self.examples_passed == 1.0
+        return self.routes >= 2
 
     @property
     def weight(self) -> tuple[float, int, float, bool]:

@@ -31,6 +31,8 @@ class Task(BaseModel):
     `gold` and `metadata` are seen by graders only: they never reach a prompt, a retry, an observation or the
     decision to write to memory. `public()` is the view that everything else works with.
 
+    A grid task may show a transformation by its `examples` and ask for what becomes of each of its `inputs`.
+
     A task can be a conversation: `messages`, of which the last that the user wrote is the `prompt`. What its blocks
     look for is of the task's kind; what it is answered with is the next message, written as `reply` says.
 
@@ -46,6 +48,7 @@ class Task(BaseModel):
     inferred: bool = False
     choices: tuple[str, ...] = ()
     examples: tuple[Example, ...] = ()
+    inputs: tuple[str, ...] = ()
     gold: Any = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     messages: tuple[Message, ...] = ()
@@ -75,6 +78,8 @@ class Task(BaseModel):
         """A hash of what is asked, which tells two questions under one id apart; nothing hidden has a part in it."""
         examples = [[example.input, example.output] for example in self.examples]
         content = [self.prompt, self.kind, self.inferred, self.choices, examples]
+        if self.inputs:
+            content.append(self.inputs)
         if self.messages:
             content += [[message.model_dump() for message in self.messages], self.reply.model_dump()]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]

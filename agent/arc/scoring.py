@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -73,6 +73,17 @@ class SplitScore:
     tests: tuple[int, int]
     missing: tuple[str, ...] = ()
     beyond: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """As commands print it."""
+        shares = {"official": self.official, "strict": self.strict, "first_attempt": self.first}
+        return {
+            **{name: {"value": share.value, "interval": list(share.interval)} for name, share in shares.items()},
+            "tests": {"all": self.tests[0], "solved": self.tests[1]},
+            "missing": list(self.missing),
+            "beyond": list(self.beyond),
+            "scores": {id: one.official for id, one in self.puzzles.items()},
+        }
 
 
 def score_puzzle(outputs: Outputs, attempts: Attempts | None) -> PuzzleScore:

@@ -17,6 +17,7 @@ from typing import Any
 from pilotage.agent.arc.attempts import MOST, Answers, Attempts
 from pilotage.agent.arc.grids import Grid, grid_from
 from pilotage.agent.arc.puzzle import Puzzle
+from pilotage.agent.arc.scoring import score_split
 from pilotage.agent.arc.splits import Split
 from pilotage.agent.errors import TaskError, UsageError
 from pilotage.common.files import read_ordinary, replace
@@ -141,6 +142,19 @@ def community(name: str, score: float, benchmark: str, part: str, models: Iterab
         f'    scores:\n      - benchmark: "arc-agi-{benchmark[-1]}"\n        score: {100 * score:.2f}\n'
         f'        set: "{"public" if part == "evaluation" else part}"\n{money}'
     )
+
+
+def write_community(
+    path: Path, name: str, split: Split, answers: Answers, models: Iterable[str], spent: Mapping[str, Spent]
+) -> None:
+    """Writes the community's file with the official score; raises UsageError where nothing can be scored or written."""
+    benchmark, _, part = split.name.partition("@")[0].partition(":")
+    if not part:
+        raise UsageError(f"the community's leaderboard is for arc1 and arc2, and {split.name} is of neither")
+    costs = [one.cost for one in spent.values()]
+    cost = sum(costs) if all(costs) else None
+    score = score_split(split, answers).official.value
+    _write(path, community(name, score, benchmark, part, models, cost).encode())
 
 
 def read_submission(path: Path) -> dict[str, Attempts]:

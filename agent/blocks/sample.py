@@ -39,14 +39,18 @@ class Sample(Block):
     async def run(self, state: State, kit: Kit) -> Step:
         route = leading_route(state)
         # Numbered by route, so that the second draw of a program is the same one whatever was drawn beside it.
-        draw = 1 + sum(step.block == self.name and route_of(step) == route for step in state.trace.steps)
+        number = 1 + sum(step.block == self.name and route_of(step) == route for step in state.trace.steps)
+        return await self.draw(route or "reason", number, state, kit)
+
+    async def draw(self, route: Route, number: int, state: State, kit: Kit) -> Step:
+        """One draw of a route."""
         if route == "program":
             asked = program.instruction(state)
             return await programmed(
-                self.name, state, kit, asked, independent=True, temperature=TEMPERATURE, sample=draw
+                self.name, state, kit, asked, independent=True, temperature=TEMPERATURE, sample=number
             )
         asked = reason.PROMPT.format(form=ANSWER_FORM[state.task.kind])
-        return await reasoned(self.name, state, kit, asked, independent=True, temperature=TEMPERATURE, sample=draw)
+        return await reasoned(self.name, state, kit, asked, independent=True, temperature=TEMPERATURE, sample=number)
 
 
 def route_of(step: Step) -> Route:

@@ -28,7 +28,12 @@ OF_AGENT = (
 
 @contextmanager
 def assemble(
-    settings: Settings, *, checkpoints: bool = False, quick: bool = False, model: ModelClient | None = None
+    settings: Settings,
+    *,
+    checkpoints: bool = False,
+    quick: bool = False,
+    model: ModelClient | None = None,
+    **others: Any,
 ) -> Iterator[ReasoningAgent]:
     """An agent as the settings describe it; its store and its model are released at the end.
 
@@ -40,6 +45,7 @@ def assemble(
         checkpoints: keep the run by its thread id, so that it can be resumed.
         quick: somebody waits for the first token, which matters more than speed over many tasks.
         model: a model that is loaded already, for several agents over the same one.
+        others: arguments of the agent that take the place of what the settings say.
 
     Raises:
         PilotageError: a part cannot be had as asked.
@@ -51,7 +57,7 @@ def assemble(
     loading.submit(model.load, quick=quick)  # a failure shows again at the first call, which loads what is not loaded
     store = _open_store(settings)
     try:
-        yield agent_of(settings, model, store, data_dir() / CHECKPOINTS if checkpoints else None)
+        yield agent_of(settings, model, store, data_dir() / CHECKPOINTS if checkpoints else None, **others)
     finally:
         if store is not None:
             store.close()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pilotage.agent.answers import normal_form, parse_grid, resolve_choice
+from pilotage.agent.answers import normal_form, parse_attempts, parse_grid, resolve_choice
 from pilotage.agent.errors import SandboxUnavailable, TaskError, UsageError
 from pilotage.agent.numbers import parse_number
 from pilotage.agent.task import Kind, Task
@@ -33,7 +33,7 @@ class Grade:
     """What an answer is worth.
 
     Attributes:
-        score: in [0, 1]; the graders here give 1 for right and 0 for everything else.
+        score: in [0, 1]; most graders here give 1 for right and 0 for everything else.
     """
 
     score: float
@@ -182,8 +182,13 @@ def _grade_text(task: Task, answer: str) -> Grade:
 
 
 def _grade_grid(task: Task, answer: str) -> Grade:
-    """1 if the answer is the expected grid, cell by cell."""
-    expected, given = parse_grid(task.gold) if isinstance(task.gold, str) else task.gold, parse_grid(answer)
+    """1 if the answer is the expected grid, cell by cell; of several inputs the share that an attempt has right."""
+    if task.inputs:
+        attempts = [*(parse_attempts(answer) or []), *[[]] * len(task.inputs)]
+        solved = [right in tried for right, tried in zip(task.gold, attempts, strict=False)]
+        return Grade(sum(solved) / len(solved))
+    expected = parse_grid(task.gold) if isinstance(task.gold, str) else task.gold
+    given = parse_grid(answer)
     return _verdict(given is not None and given == expected)
 
 

@@ -40,6 +40,15 @@ def test_passing_all_worked_examples_verifies_and_outweighs_agreement():
     assert found.verified
 
 
+def test_routes_that_fail_on_a_worked_example_are_wrong_however_many_agree():
+    for share in (0.0, 0.5):
+        failing = Evidence(program="failed", examples_passed=share)
+        found = leader(
+            step("program", "10", evidence=failing), step("sample", "10", evidence=failing, independent=True)
+        )
+        assert found.routes == 2 and not found.verified
+
+
 def test_without_agreement_the_log_probabilities_decide():
     executed = step("program", "1", evidence=Evidence(program="ok"), mean_logprob=-0.9)
     assert leader(executed, step("verify", "2", mean_logprob=-0.1, independent=True)).text == "2"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from pilotage.agent.cli.arc.printing import print_findings, print_overlaps, print_puzzle, print_score
+from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import plain, progress, screen
@@ -24,7 +24,8 @@ SPLIT = typer.Argument(
 )
 JUDGED = typer.Option(..., "--split", metavar="SPLIT", help="Where the puzzles are from, as for `arc check`.")
 
-app = App(help="ARC puzzles: fetch and check them, look at them, score submissions.")
+app = App(help="ARC puzzles: fetch and check them, look at them, solve them, score and submit.")
+app.command()(solve)
 
 
 @app.command()
@@ -77,13 +78,14 @@ def show(
     id: str = typer.Argument(..., metavar="ID", help="Of the puzzle."),
     split: str = JUDGED,
     outputs: bool = typer.Option(False, "--outputs", help="Show what the tests become, too."),
-    submission: Path | None = typer.Option(
-        None, help="Show the attempts of this submission, and where they are wrong."
+    run: Path | None = typer.Option(
+        None, metavar="RUN|SUBMISSION", help="Show the attempts of this run or submission, and where they are wrong."
     ),
     out: Path | None = typer.Option(None, help="Write a picture, FILE.svg or FILE.png, instead."),
 ) -> Output:
     """Show a puzzle: its pairs, its tests, attempts at them."""
     from pilotage.agent.arc.drawing import png, rows_of, svg, titled
+    from pilotage.agent.arc.runs import FILE, RunResults
     from pilotage.agent.arc.splits import load_split
     from pilotage.agent.arc.submissions import read_submission
     from pilotage.agent.errors import UsageError
@@ -91,8 +93,11 @@ def show(
 
     shown = load_split(f"{split};ids={id}")
     (puzzle,) = shown.puzzles
-    right = shown.outputs.get(id) if outputs or submission is not None else None
-    attempts = None if submission is None else read_submission(submission).get(id, ())
+    right = shown.outputs.get(id) if outputs or run is not None else None
+    attempts = None
+    if run is not None:
+        answers = RunResults(run).answers(shown) if (run / FILE).exists() else read_submission(run)
+        attempts = answers.get(id, ())
     rows = rows_of(puzzle, right, attempts)
     data = {
         "split": shown.name,
@@ -113,35 +118,61 @@ def show(
 
 @app.command()
 def score(
-    submission: Path = typer.Argument(
-        ..., metavar="SUBMISSION", help="A file as Kaggle takes it, or a folder of files."
+    what: Path = typer.Argument(
+        ..., metavar="RUN|SUBMISSION", help="Folder of a run; a file as Kaggle takes it; or a folder of such files."
     ),
-    split: str = JUDGED,
+    split: str | None = typer.Option(None, metavar="SPLIT", help="Of a submission: where its puzzles are from."),
 ) -> Output:
-    """Score a submission: officially, over all puzzles of the split, and strictly."""
+    """Score a run or a submission: officially, over all puzzles of the split, and strictly."""
+    from pilotage.agent.arc.runs import FILE, RunResults
     from pilotage.agent.arc.scoring import score_split
     from pilotage.agent.arc.splits import load_split
     from pilotage.agent.arc.submissions import read_submission
+    from pilotage.agent.errors import UsageError
 
-    judged = load_split(split)
-    found = score_split(judged, read_submission(submission))
-    data: Mapping[str, Any] = {
-        **_told(judged),
-        **{
-            name: {"value": share.value, "interval": list(share.interval)}
-            for name, share in (("official", found.official), ("strict", found.strict), ("first_attempt", found.first))
-        },
-        "tests": {"all": found.tests[0], "solved": found.tests[1]},
-        "missing": list(found.missing),
-        "beyond": list(found.beyond),
-        "scores": {id: one.official for id, one in found.puzzles.items()},
-    }
+    if (what / FILE).exists():
+        if split is not None:
+            raise UsageError("a run knows its split: leave out --split")
+        run = RunResults(what)
+        judged = run.split()
+        answers = run.answers(judged)
+    else:
+        if split is None:
+            raise UsageError(f"{what} is no run, so --split has to say where the puzzles of the submission are from")
+        judged, answers = load_split(split), read_submission(what)
+    found = score_split(judged, answers)
 
     def show(console: Screen) -> None:
         _print_split(console, judged)
         print_score(console, found)
 
-    return Output(data, show)
+    return Output(_told(judged) | found.to_json(), show)
+
+
+@app.command()
+def submit(
+    run: Path = typer.Argument(..., metavar="RUN", help="Folder of a run of `arc solve`."),
+    out: Path = typer.Option(..., help="File for Kaggle, or with --harness a folder for the public harness."),
+    harness: bool = typer.Option(False, "--harness", help="A file for each puzzle, as arc-agi-benchmarking reads it."),
+    community: Path | None = typer.Option(None, metavar="FILE", help="Write the community's submission.yaml, too."),
+    name: str = typer.Option("pilotage", help="Of the method, for the community's leaderboard."),
+) -> Output:
+    """Write the attempts of a run as a submission."""
+    from pilotage.agent.arc.runs import RunResults
+    from pilotage.agent.arc.submissions import write_community, write_harness, write_kaggle
+
+    results = RunResults(run)
+    split = results.split()
+    answers = results.answers(split)
+    missing = len(split.puzzles) - len(answers)
+    if harness:
+        write_harness(out, split, answers, results.spent())
+    else:
+        write_kaggle(out, split, answers)
+    if community is not None:
+        write_community(community, name, split, answers, results.models, results.spent())
+    text = f"written to {plain(out)}: {len(answers)} of {len(split.puzzles)} puzzles with attempts"
+    return Output({"file": str(out), "puzzles": len(split.puzzles), "missing": missing}, text)
 
 
 def _told(split: Split) -> dict[str, Any]:

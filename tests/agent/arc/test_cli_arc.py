@@ -46,15 +46,13 @@ def test_a_puzzle_is_shown_without_what_it_asks_for(here, command_line):
     code, out, _ = command_line("arc", "show", "a", "--split", "p.json")
     assert code == 0 and "training 2, 1x2   becomes, 1x2" in out and "becomes ?" in out and "5 5" not in out
     assert "5 5" in command_line("arc", "show", "a", "--split", "p.json", "--outputs").out
-    assert (
-        "attempt 1, 2x2, right" in command_line("arc", "show", "a", "--split", "p.json", "--submission", "s.json").out
-    )
+    assert "attempt 1, 2x2, right" in command_line("arc", "show", "a", "--split", "p.json", "--run", "s.json").out
 
 
 @pytest.mark.parametrize("ending", ["svg", "png"])
 def test_a_picture_has_each_cell_in_its_colour(here, command_line, ending):
     write(here / "s.json", {"a": [{"attempt_1": [[5, 5], [5, 3]], "attempt_2": A}]})
-    shown = ("arc", "show", "a", "--split", "p.json", "--submission", "s.json", "--out", f"p.{ending}")
+    shown = ("arc", "show", "a", "--split", "p.json", "--run", "s.json", "--out", f"p.{ending}")
     assert command_line(*shown).code == 0
     if ending == "svg":
         root = ElementTree.parse(here / "p.svg").getroot()

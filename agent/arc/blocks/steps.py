@@ -1,0 +1,98 @@
+"""What the blocks for puzzles are made of: a program that is run on all pairs and tests, and grids that are read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pilotage.agent.answers import extract
+from pilotage.agent.arc.encodings import ENCODINGS, grids_in
+from pilotage.agent.arc.grids import Grid, size
+from pilotage.agent.arc.puzzle import Puzzle
+from pilotage.agent.arc.tasks import encoding_of, puzzle_of, written
+from pilotage.agent.arc.transform import Transformed, transformed
+from pilotage.agent.blocks.steps import Exchanges
+from pilotage.agent.kit import Kit
+from pilotage.agent.state import State
+from pilotage.agent.trace import Evidence, Step
+
+PROGRAM_TOKENS = 900
+SPARE_TOKENS = 200
+"""For what a reply says beside its grids."""
+SHOWN_PAIRS = 2
+"""Training pairs whose mismatch is shown, at most."""
+
+
+async def programmed(block: str, state: State, kit: Kit, asked: str, **how: Any) -> Step:
+    """One call whose reply is a program; it is run on every training pair and every test."""
+    exchanges = Exchanges(block, state, kit, **how)
+    reply = await exchanges.ask(asked, PROGRAM_TOKENS)
+    source = extract("program", reply.text, cut=reply.cut)
+    if source is None:
+        why = "the reply was cut before its program was whole" if reply.cut else "the reply holds no Python program"
+        return exchanges.step(candidate=None, evidence=Evidence(program="refused", note=why))
+    puzzle = puzzle_of(state.task)
+    made = await transformed(kit, source, puzzle)
+    if made.failed is not None:
+        evidence = Evidence(program="failed", error=made.failed, examples_passed=0.0)
+        return exchanges.step(
+            result=f"The program failed: {made.failed}", candidate=None, evidence=evidence, program=source
+        )
+    right = [output == pair.output for output, pair in zip(made.train, puzzle.train, strict=True)]
+    share = sum(right) / len(right)
+    evidence = Evidence(program="ok" if share == 1 else "failed", examples_passed=share, error=_first_error(made))
+    candidate = None if made.outputs is None else written(made.outputs)
+    return exchanges.step(result=_told(state, puzzle, made), candidate=candidate, evidence=evidence, program=source)
+
+
+def _first_error(made: Transformed) -> str | None:
+    return next((output for output in (*made.train, *made.tests) if isinstance(output, str)), None)
+
+
+def _told(state: State, puzzle: Puzzle, made: Transformed) -> str:
+    """What a program got wrong, as the model is told it: how many pairs, and the first of them as grids."""
+    write = ENCODINGS[encoding_of(state.task)].write
+    wrong = [
+        (number, pair, output)
+        for number, (pair, output) in enumerate(zip(puzzle.train, made.train, strict=True), 1)
+        if output != pair.output
+    ]
+    if not wrong:
+        failed = [output for output in made.tests if isinstance(output, str)]
+        return f"It is right on all examples, and on a test input it failed: {failed[0]}" if failed else ""
+    lines = [f"It is right on {len(puzzle.train) - len(wrong)} of {len(puzzle.train)} examples."]
+    for number, pair, output in wrong[:SHOWN_PAIRS]:
+        if isinstance(output, str):
+            lines.append(f"On example {number} it failed: {output}")
+            break  # the others fail in the same way, as a rule
+        differ = _difference(output, pair.output)
+        lines.append(f"On example {number} ({differ}) it gave\n{write(output)}\ninstead of\n{write(pair.output)}")
+    return "\n".join(lines)
+
+
+def _difference(output: Grid, right: Grid) -> str:
+    if size(output) != size(right):
+        return f"{size(output)} cells where {size(right)} are right"
+    wrong = sum(
+        one != other for row, wanted in zip(output, right, strict=True) for one, other in zip(row, wanted, strict=True)
+    )
+    return f"{wrong} cells wrong"
+
+
+async def drawn(block: str, state: State, kit: Kit, asked: str, **how: Any) -> Step:
+    """One call whose reply has the output of each test written down."""
+    puzzle = puzzle_of(state.task)
+    exchanges = Exchanges(block, state, kit, **how)
+    reply = await exchanges.ask(asked, room(puzzle))
+    grids = None if reply.cut else grids_in(reply.text, len(puzzle.tests))
+    return exchanges.step(candidate=None if grids is None else written(grids))
+
+
+def room(puzzle: Puzzle) -> int:
+    """Tokens that the outputs of all tests may need, as far as the training pairs tell their sizes."""
+    largest = max(len(pair.output) * (len(pair.output[0]) + 1) for pair in puzzle.train)
+    grown = max(
+        len(pair.output) * len(pair.output[0]) / (len(pair.input) * len(pair.input[0])) for pair in puzzle.train
+    )
+    tests = max(len(test) * (len(test[0]) + 1) for test in puzzle.tests)
+    cells = min(930, max(largest, int(tests * min(grown, 9))))
+    return SPARE_TOKENS + 2 * cells * len(puzzle.tests)

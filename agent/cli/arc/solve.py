@@ -1,0 +1,127 @@
+"""`pilotage arc solve`: puzzles of a split, pass after pass, into a folder that survives kill -9."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from pilotage.agent.cli.arc.printing import print_score
+from pilotage.agent.cli.options import RunOptions, expert, for_tasks
+from pilotage.agent.cli.terminal import number_of, plain, print_json, screen
+
+if TYPE_CHECKING:
+    from pilotage.agent.arc.runs import RunResults
+    from pilotage.agent.arc.splits import Split
+    from pilotage.agent.cli.screen import Screen
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.settings import Settings
+    from pilotage.agent.task import Task
+
+MAX_TOKENS = 30_000
+"""Tokens of a puzzle in one pass, where nothing else is said: grids are long, and read with every call."""
+
+
+@dataclass(frozen=True)
+class ArcOptions(RunOptions):
+    """How puzzles are solved."""
+
+    policy: str | None = typer.Option(
+        None,
+        help="arc (look, program, repair, draw again, write down), or a policy of `pilotage solve`. (default: arc)",
+    )
+    memory: str | None = typer.Option(None, help="Memory folder, or none. (default: none)")
+    retries: int = for_tasks(
+        0, min=0, max=20, help="Passes more over the puzzles that no program solved on all training pairs."
+    )
+    encoding: str = expert("spaced", metavar="NAME", help="How grids are written: spaced, digits, json, or words.")
+
+    def settings(self, **others: Any) -> Settings:
+        """The settings that these options give, with the defaults of puzzles where neither they nor a file say more."""
+        from pilotage.agent.settings import settings_from
+
+        own = {name: value for name, value in vars(self).items() if name not in ("retries", "encoding")}
+        given = settings_from(own | {"blocks": self.blocks or None} | others)
+        defaults = {"policy": "arc", "memory": "none", "max_tokens": MAX_TOKENS}
+        return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
+
+
+def solve(
+    split: str = typer.Option(..., "--split", metavar="SPLIT", help="The puzzles, as for `arc check`."),
+    out: Path = typer.Option(..., metavar="RUN", help="Folder of the run."),
+    resume: bool = for_tasks(False, "--resume", help="Go on with the run in --out."),
+    *,
+    options: ArcOptions,
+    as_json: bool = typer.Option(False, "--json", help="Print the score as JSON."),
+) -> None:
+    """Solve the puzzles of a split: two attempts at each test, and the official score where the outputs are known."""
+    from pilotage.agent.arc.checks import findings
+    from pilotage.agent.arc.runs import Asked, RunResults, begin
+    from pilotage.agent.arc.splits import load_split
+    from pilotage.agent.arc.tasks import task_of
+    from pilotage.agent.cli.assembly import model_of
+
+    console = screen(errors=True, soft_wrap=True)
+    settings = options.settings()
+    puzzles = load_split(split)
+    console.print_left_out(puzzles.defects)
+    tasks = [task_of(one, puzzles.outputs.get(one.id), options.encoding) for one in puzzles.puzzles]
+    begin(out, Asked.of(split, puzzles, options.encoding), resume=resume)
+    if odd := findings(puzzles):
+        console.print_line(f"{number_of(len(odd), 'puzzle')} should not be judged: `pilotage arc check` names them")
+    model = model_of(settings)
+    for number in range(options.retries + 1):
+        run = RunResults(out)
+        waiting = [task for task in tasks if not run.is_solved(task.id, before=number)]
+        if waiting:
+            _solve_pass(number, waiting, out, settings, model, console)
+    tell_score(RunResults(out), puzzles, as_json=as_json)
+
+
+def _solve_pass(
+    number: int, tasks: list[Task], out: Path, settings: Settings, model: ModelClient, console: Screen
+) -> None:
+    """One pass over the puzzles that wait for it, with a seed of its own."""
+    from pilotage.agent.arc.blocks import registry
+    from pilotage.agent.arc.routing import NAME, arc_policy
+    from pilotage.agent.arc.runs import pass_file
+    from pilotage.agent.cli.assembly import assemble
+    from pilotage.agent.cli.solve.batch import Batch, open_results
+    from pilotage.agent.sandbox import open_sandbox
+    from pilotage.agent.sandbox.packages import numpy
+
+    settings = settings.model_copy(update={"seed": settings.seed + number})
+    policy = arc_policy() if settings.policy == NAME else settings.policy
+    sandbox = open_sandbox(settings.sandbox, packages=numpy()) or "none"
+    with open_results(pass_file(out, number), settings, model, resume=True) as results:
+        batch = Batch(tasks, None, settings, results, console, as_json=False)
+        batch.regrade()
+        if batch.waiting:
+            if number:
+                console.print(f"pass {number + 1}: {number_of(len(tasks), 'puzzle')} that no program has solved")
+            with assemble(settings, model=model, policy=policy, registry=registry(), sandbox=sandbox) as agent:
+                batch.solve(agent)
+
+
+def tell_score(run: RunResults, split: Split, *, as_json: bool) -> None:
+    """Prints the official score of a run as far as it has come, and what it took."""
+    from pilotage.agent.arc.scoring import score_split
+
+    console, answers, spent = screen(), run.answers(split), run.spent()
+    tokens = sum(one.prompt_tokens + one.completion_tokens for one in spent.values())
+    data: dict[str, Any] = {"split": split.name, "run": str(run.folder), "attempted": len(answers), "tokens": tokens}
+    if not split.outputs:
+        if as_json:
+            print_json(data)
+        else:
+            console.print_line(f"{number_of(len(answers), 'puzzle')} attempted, {tokens:,} tokens: pilotage arc submit")
+        return
+    score = score_split(split, answers)
+    if as_json:
+        print_json(data | score.to_json())
+    else:
+        console.print_line(f"[bold]{plain(split.name)}[/]  {number_of(len(answers), 'puzzle')} attempted")
+        print_score(console, score)
+        console.print(f"{tokens:,} tokens, {tokens / max(1, len(answers)):,.0f} a puzzle")

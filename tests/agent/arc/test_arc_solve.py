@@ -1,0 +1,106 @@
+"""`pilotage arc solve` and what comes of a run: passes, resuming, the score, submissions, refusals."""
+
+import json
+
+import pytest
+
+from tests.agent.arc.made_up import record, write
+
+FLIP = "```python\ndef transform(grid):\n    return grid[:, ::-1]\n```"
+KEEP = "```python\ndef transform(grid):\n    return grid\n```"
+FLIPPED = record((([[1, 2]], [[2, 1]]),), (([[4, 5]], [[5, 4]]),))
+ODD = record((([[1, 2]], [[9, 9]]),), (([[4, 5]], [[9, 8]]),))
+SOLVE = ("arc", "solve", "--split", "p.json", "--model", "scripted:s.json", "--out", "R")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "p.json", {"flip": FLIPPED, "odd": ODD})
+    write(tmp_path / "s.json", {"rules": {"numpy array|corrected": FLIP, "": "```\n9 8\n```"}})
+    return tmp_path
+
+
+def lines(here, number=0):
+    return [json.loads(line) for line in (here / "R" / f"pass-{number}.jsonl").read_text().splitlines()]
+
+
+def test_a_run_is_scored_and_submitted(here, command_line):
+    code, out, err = command_line(*SOLVE)
+    assert code == 0 and "100.0%" in out and "2 of 2 tests solved" in out, out + err
+    assert [line["verified"] for line in lines(here)] == [True, False]
+    told = json.loads(command_line("arc", "score", "R", "--json").out)
+    assert told["official"]["value"] == 1 and told["first_attempt"]["value"] == 0.5
+    code, _, err = command_line("arc", "submit", "R", "--out", "sub.json", "--community", "y.yaml")
+    assert code == 2 and "is for arc1 and arc2" in err
+    assert command_line("arc", "submit", "R", "--out", "h", "--harness").code == 0
+    for submission in ("sub.json", "h"):
+        assert json.loads(command_line("arc", "score", submission, "--split", "p.json", "--json").out)["scores"] == {
+            "flip": 1, "odd": 1,
+        }  # fmt: skip
+    assert "attempt 2, 1x2, right" in command_line("arc", "show", "odd", "--split", "p.json", "--run", "R").out
+
+
+def test_a_further_pass_is_for_what_no_program_has_solved(here, command_line):
+    code, _, err = command_line(*SOLVE, "--retries", "1")
+    assert code == 0 and "pass 2: 1 puzzle that no program has solved" in err
+    assert [line["task_id"] for line in lines(here, 1)] == ["odd"] and lines(here, 1)[0]["seed"] == 1
+
+
+def test_a_run_goes_on_where_it_was_torn(here, command_line):
+    assert command_line(*SOLVE).code == 0
+    file = here / "R" / "pass-0.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20])
+    told = json.loads(command_line("arc", "score", "R", "--json").out)
+    assert told["missing"] == ["odd"] and told["official"]["value"] == 0.5, "a torn line is no result"
+    code, _, err = command_line(*SOLVE, "--resume")
+    assert code == 0 and file.read_bytes().startswith(whole[: whole.index(b"\n")]), err
+    assert [line["task_id"] for line in lines(here)] == ["flip", "odd"]
+    before = file.read_bytes()
+    assert command_line(*SOLVE, "--resume").code == 0 and file.read_bytes() == before, "nothing is solved twice"
+
+
+def test_a_split_without_outputs_is_solved_and_submitted_unscored(here, command_line):
+    write(here / "p.json", {"flip": record((([[1, 2]], [[2, 1]]),), (([[4, 5]], None),), hidden=True)})
+    code, out, _ = command_line(*SOLVE)
+    assert code == 0 and "1 puzzle attempted" in out and lines(here)[0]["score"] is None
+    assert command_line("arc", "submit", "R", "--out", "sub.json").code == 0
+    assert json.loads((here / "sub.json").read_text()) == {"flip": [{"attempt_1": [[5, 4]], "attempt_2": [[5, 4]]}]}
+    assert "holds no outputs of flip" in command_line("arc", "score", "R").err
+
+
+def test_a_malformed_puzzle_is_told_and_the_others_are_solved(here, command_line):
+    write(here / "p.json", {"flip": FLIPPED, "ragged": record((([[1], [1, 2]], [[1]]),))})
+    code, out, err = command_line(*SOLVE)
+    assert code == 0 and "left out" in err and "ragged" in err and "1 puzzle attempted" in out
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ((), "holds a run already; add --resume"),
+        (("--resume", "--encoding", "words"), "holds a run with another encoding"),
+        (("--resume", "--split", "p.json;ids=odd"), "holds a run with another puzzles"),
+        (("--resume", "--policy", "fixed:program,answer"), "was made with policy 'arc', not 'fixed:program,answer'"),
+        (("--resume", "--max-calls", "2"), "was made with max_calls"),
+        (("--encoding", "word"), "no encoding 'word'"),
+        (("--split", "nowhere"), "cannot be read"),
+    ],
+)
+def test_a_run_of_other_settings_is_refused_in_a_sentence(here, command_line, more, why):
+    assert command_line(*SOLVE).code == 0
+    before = (here / "R" / "pass-0.jsonl").read_bytes()
+    code, out, err = command_line(*SOLVE, *more)
+    assert code == 2 and not out and why in err and (here / "R" / "pass-0.jsonl").read_bytes() == before
+
+
+def test_puzzles_that_changed_since_are_not_scored(here, command_line):
+    assert command_line(*SOLVE).code == 0
+    write(here / "p.json", {"flip": ODD, "odd": ODD})
+    assert "flip is another puzzle than when it was solved" in command_line("arc", "score", "R").err
+    for damage in ("{}", "[", '{"format": 2}'):
+        (here / "R" / "arc.json").write_text(damage)
+        code, _, err = command_line("arc", "score", "R")
+        assert code == 2 and err.count("\n") == 1
+    assert "holds no run" in command_line("arc", "submit", "nowhere", "--out", "x").err

@@ -1,0 +1,121 @@
+"""The blocks for puzzles: what each asks, what it takes from the reply, and when it may run."""
+
+import json
+
+import pytest
+
+from pilotage.agent import ReasoningAgent, ScriptedChatModel
+from pilotage.agent.arc.augment import Augmentation
+from pilotage.agent.arc.blocks import registry
+from pilotage.agent.arc.blocks.steps import room
+from pilotage.agent.arc.puzzle import puzzle_from
+from pilotage.agent.arc.routing import arc_policy
+from pilotage.agent.arc.tasks import task_of
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.sandbox.packages import numpy
+from pilotage.agent.tasks.grading import score_of
+from tests.agent.arc.made_up import C, D, grid, record
+
+FLIP = "```python\ndef transform(grid):\n    return grid[:, ::-1]\n```"
+KEEP = "```python\ndef transform(grid):\n    return grid\n```"
+PUZZLE, OUTPUTS = puzzle_from(record((([[1, 2]], [[2, 1]]), ([[3, 0]], [[0, 3]])), (([[4, 5]], [[5, 4]]),)), "a")
+TASK = task_of(PUZZLE, OUTPUTS)
+
+
+def solved(script, policy, task=TASK, **more):
+    model = ScriptedChatModel(script)
+    sandbox = open_sandbox("bubblewrap", packages=numpy())
+    with ReasoningAgent(model, policy=policy, registry=registry(), sandbox=sandbox, **more) as agent:
+        return agent.solve(task), model
+
+
+def test_a_right_program_ends_the_run_and_is_verified_by_the_pairs():
+    run, model = solved([FLIP], arc_policy())
+    assert run.route == ("look", "program", "answer") and run.score == 1 and run.verified
+    assert json.loads(run.answer) == [{"attempt_1": [[5, 4]]}]
+    assert "What can be counted" in model.calls[0].text and "mirrored left to right" in model.calls[0].text
+
+
+def test_a_wrong_program_is_repaired_from_what_it_made_of_the_pairs():
+    run, model = solved([KEEP, FLIP], arc_policy())
+    assert run.route == ("look", "program", "reflect", "answer") and run.score == 1
+    shown = model.calls[1].text
+    assert "right on 0 of 2 examples" in shown and "On example 1 (2 cells wrong) it gave\n1 2\ninstead of\n2 1" in shown
+
+
+def test_without_a_right_program_it_draws_again_and_writes_the_outputs_down():
+    run, _ = solved([KEEP, KEEP, KEEP, KEEP, KEEP, "So:\n```\n5 4\n```"], arc_policy())
+    assert run.route == ("look", "program", "reflect", "reflect", "sample", "sample", "reason", "answer")
+    assert json.loads(run.answer) == [{"attempt_1": [[4, 5]], "attempt_2": [[5, 4]]}]
+    assert run.score == 1 and not run.verified, "the second attempt counts"
+
+
+def test_two_programs_and_what_was_written_down_agree_by_their_outputs():
+    other = "```python\nimport numpy as np\ndef transform(g):\n    return np.fliplr(g).tolist()\n```"
+    run, _ = solved([KEEP, "```\n5 4\n```", other], "fixed:program,reason,sample,answer")
+    leader, second = (entry for entry in json.loads(run.answer)[0].values())
+    assert leader == [[5, 4]] and second == [[4, 5]]
+    assert run.trace.steps[-1].evidence.note == "of 2 candidates"
+
+
+def test_another_view_of_the_puzzle_is_undone_before_it_is_compared():
+    view = Augmentation.drawn(0)
+    seen = "\n".join(" ".join(map(str, row)) for row in view.of(grid([[5, 4]])))
+    run, model = solved([FLIP, f"```\n{seen}\n```"], "fixed:program,verify,answer")
+    verify = run.trace.steps[1]
+    assert verify.evidence.verdict == "agrees" and json.loads(verify.candidate) == [[[5, 4]]]
+    given = "\n".join(" ".join(map(str, row)) for row in view.of(grid([[4, 5]])))
+    assert given in model.calls[1].text and "4 5\n" not in model.calls[1].text
+
+
+def test_every_test_input_gets_its_output():
+    puzzle, outputs = puzzle_from(record(tests=((C, D), (D, C))), "b")
+    task = task_of(puzzle, outputs)
+    run, model = solved(["```\n5 5\n5 0\n```\nand\n```\n3\n4\n```"], "fixed:reason,answer", task)
+    assert run.score == 1 and "each test input in order" in model.calls[0].text
+    run, _ = solved(["```\n5 5\n5 0\n```", "I do not know."], "fixed:reason,answer", task)
+    assert run.answer is None and run.score == 0, "one grid for two tests is no answer"
+
+
+def test_where_nothing_was_reached_a_direct_answer_is_asked_for():
+    run, model = solved(["I do not know.", "```\n5 4\n```"], "fixed:reason,answer")
+    assert json.loads(run.answer) == [{"attempt_1": [[5, 4]]}] and run.score == 1
+    assert "and nothing else" in model.calls[1].text
+
+
+@pytest.mark.parametrize(
+    "reply", ["Well.", "no program", "```python\nprint(1)\n```", "```python\ndef transform(grid: return\n```"]
+)
+def test_a_reply_without_a_program_that_works_is_a_miss(reply):
+    run, _ = solved([reply, "nothing"], "fixed:program,answer")
+    assert run.answer is None and run.score == 0
+    assert run.trace.steps[0].evidence.program in ("refused", "failed")
+
+
+def test_hidden_outputs_change_nothing_that_the_model_is_asked_or_answers():
+    script = [KEEP, KEEP, KEEP, FLIP, "```\n5 4\n```"]
+    noise = task_of(PUZZLE, (grid([[9, 9, 9]]),))
+    (run, model), (other, blind) = (solved(script, arc_policy(), task) for task in (TASK, noise))
+    assert [call.text for call in model.calls] == [call.text for call in blind.calls]
+    assert run.answer == other.answer and (run.score, other.score) == (1, 0)
+
+
+async def test_a_grade_is_the_share_of_tests_that_one_of_two_attempts_solves():
+    puzzle, outputs = puzzle_from(record(tests=((C, D), (D, C))), "b")
+    task = task_of(puzzle, outputs)
+    for answer, score in (
+        ([{"attempt_1": D, "attempt_2": C}, {"attempt_1": D, "attempt_2": C}], 1),
+        ([{"attempt_1": C}, {"attempt_1": D, "attempt_2": D, "attempt_3": C}], 0),
+        ([D, C], 1),
+        ([D], 0.5),
+        ([None, {"attempt_1": C}], 0.5),
+    ):
+        assert await score_of(task, json.dumps(answer)) == score
+    assert await score_of(task, "nonsense") == await score_of(task, None) == 0
+
+
+def test_the_room_for_a_reply_grows_with_the_grids_that_it_needs():
+    small = room(PUZZLE)
+    large, _ = puzzle_from(record((([[1] * 20] * 20, [[1] * 20] * 20),), (([[1] * 20] * 20, [[1]]),)), "c")
+    several, _ = puzzle_from(record((([[1]], [[1]]),), (([[1]], [[1]]),) * 3), "d")
+    assert small < room(several) < room(large) < 2100

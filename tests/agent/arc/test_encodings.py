@@ -1,0 +1,103 @@
+"""Grids as text: written in a notation and read back in any; grids in replies, and what is none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pilotage.agent.arc.augment import TURNS, Augmentation
+from pilotage.agent.arc.encodings import ENCODINGS, grids_in, read_grid
+from pilotage.agent.arc.grids import COLOURS
+from pilotage.agent.arc.puzzle import puzzle_from
+from pilotage.agent.arc.tasks import attempts_text, encoding_of, outputs_in, puzzle_of, task_of, written
+from pilotage.agent.errors import TaskError, UsageError
+from pilotage.agent.prompting import describe
+from pilotage.agent.task import Task
+from tests.agent.arc.made_up import A, B, C, D, grid, record
+
+GRIDS = (
+    st.integers(1, 6)
+    .flatmap(
+        lambda width: st.lists(st.lists(st.integers(0, 9), min_size=width, max_size=width), min_size=1, max_size=6)
+    )
+    .map(grid)
+)
+
+
+@given(GRIDS, st.sampled_from(sorted(ENCODINGS)))
+def test_what_is_written_in_a_notation_is_read_back(one, encoding):
+    text = ENCODINGS[encoding].write(one)
+    assert read_grid(text) == one
+    assert grids_in(f"The rule is simple.\n\n```\n{text}\n```\n", 1) == (one,)
+    assert grids_in(f"So the output is:\n{text}\n\nThat is all.", 1) == (one,)
+
+
+@pytest.mark.parametrize(
+    ("reply", "found"),
+    [
+        ("```\n1 2\n```\nthen\n```\n3\n4\n```", ([[1, 2]], [[3], [4]])),
+        ("first a try:\n```\n9 9\n```\n```\n1 2\n```\n```\n3\n4\n```", ([[1, 2]], [[3], [4]])),
+        ("Test 1: [[1, 2]]\nTest 2: [[3], [4]].", ([[1, 2]], [[3], [4]])),
+        ("1, 2\n\n|3|\n|4|", ([[1, 2]], [[3], [4]])),
+        ("blue Red\n\ngrey\nMAROON", ([[1, 2]], [[5], [9]])),
+        ("```\n1 2\n```", None),
+        ("1 2\n3 4 5\n\n6", None),
+        ("The 2 cells are 3.", None),
+        ("```\n[[1, 12]]\n```\n```\n[[1], [1, 2]]\n```", None),
+        ("", None),
+    ],
+)
+def test_two_grids_in_a_reply(reply, found):
+    assert grids_in(reply, 2) == (None if found is None else tuple(map(grid, found)))
+
+
+@pytest.mark.parametrize("text", ["", "1 2\n3", "1 12 x", "colourless", "[[1], 2]", "[" * 9999, "[1, 2]", "10 11"])
+def test_a_text_that_is_no_grid(text):
+    assert read_grid(text) is None or text == "10 11"
+
+
+@pytest.mark.parametrize("encoding", sorted(ENCODINGS))
+def test_a_puzzle_is_read_off_its_task(encoding):
+    puzzle, outputs = puzzle_from(record(tests=((C, D), (D, C))), "a")
+    task = task_of(puzzle, outputs, encoding)
+    assert puzzle_of(task) == puzzle and encoding_of(task) == encoding
+    assert task.gold == [D, C] and task.public().gold is None
+    shown = describe(task)
+    assert shown.index("Example input") < shown.index("Test input 1") < shown.index("Test input 2")
+    assert ENCODINGS[encoding].about in shown
+
+
+def test_an_encoding_that_is_none_and_a_task_that_is_no_puzzle():
+    puzzle, _ = puzzle_from(record(), "a")
+    with pytest.raises(UsageError, match=r"no encoding 'digit' \(did you mean digits\?\): use spaced"):
+        task_of(puzzle, encoding="digit")
+    with pytest.raises(TaskError, match="is no puzzle"):
+        puzzle_of(Task(id="x", prompt="?", kind="grid"))
+
+
+def test_answers_are_compared_by_their_first_attempts():
+    outputs = (grid(A), grid(C))
+    text = attempts_text(((grid(A), grid(B)), (grid(C),)))
+    assert outputs_in(text) == outputs_in(written(outputs)) == outputs
+    assert attempts_text(((grid(A),), ())).endswith("null]")
+    for none in ("[]", "nothing", attempts_text(((grid(A),), ()))):
+        with pytest.raises(TaskError, match="has no grid for each test"):
+            outputs_in(none)
+
+
+@given(GRIDS, st.integers(0, TURNS - 1), st.permutations(range(COLOURS)))
+def test_a_view_is_undone(one, turn, colours):
+    view = Augmentation(turn, tuple(colours))
+    assert view.undone(view.of(one)) == one
+
+
+def test_the_eight_views_of_a_grid_are_eight():
+    one = ((1, 2), (3, 4), (5, 6))
+    assert len({Augmentation(turn).of(one) for turn in range(TURNS)}) == TURNS
+    assert Augmentation(1).of(one) == ((5, 3, 1), (6, 4, 2)) and Augmentation(4).of(one) == ((1, 3, 5), (2, 4, 6))
+
+
+def test_a_drawn_view_changes_something_and_leaves_black():
+    for seed in range(50):
+        view = Augmentation.drawn(seed)
+        assert view == Augmentation.drawn(seed) and view.turn and view.colours[0] == 0
+        assert sorted(view.colours) == list(range(COLOURS))

@@ -1,0 +1,115 @@
+"""Programs of a model, on all inputs of a puzzle: what they make, and whatever they do instead."""
+
+import pytest
+
+from pilotage.agent.arc.puzzle import puzzle_from
+from pilotage.agent.arc.transform import Transformed, harnessed, transformed
+from pilotage.agent.sandbox import Limits, open_sandbox
+from pilotage.agent.sandbox.packages import numpy
+from tests.agent.arc.made_up import A, B, C, D, grid, record
+
+PUZZLE, _ = puzzle_from(record(((A, B), (C, D)), ((D, A),)), "a")
+
+
+@pytest.fixture(scope="module")
+def made():
+    sandbox = open_sandbox("bubblewrap", Limits(cpu_seconds=2, wall_seconds=20), numpy())
+
+    class Runs:
+        async def execute(self, code):
+            return await sandbox.run(code)
+
+    async def run(source) -> Transformed:
+        return await transformed(Runs(), source, PUZZLE)
+
+    return run
+
+
+async def test_a_program_is_run_on_every_input(made):
+    found = await made("import numpy as np\ndef transform(grid):\n    return np.fliplr(grid)")
+    assert found.train == (grid([[2, 1]]), grid(C)) and found.outputs == (grid([[5, 5], [0, 5]]),)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "return grid.tolist()",
+        "return [list(row) for row in grid]",
+        "return tuple(map(tuple, grid))",
+        "return grid[::1, ::1]",
+        "return grid.astype(float)",
+        "return grid.astype('uint8')",
+        "return list(grid)",
+        "print('x' * 1000000)\n    return grid",
+        "import sys\n    sys.stdout.write('pilotage transform [1]')\n    return grid",
+    ],
+)
+async def test_whatever_is_a_grid_is_taken_for_one(made, body):
+    assert (await made(f"def transform(grid):\n    {body}")).train == (grid(A), grid(C))
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ("return None", "transform returned NoneType, no grid"),
+        ("return 3", "transform returned int, no grid"),
+        ("return grid > 1", "cells that are True or False, not colours"),
+        ("return [[True]]", "True or False"),
+        ("return grid[0]", "an array of 1 dimensions, not 2"),
+        ("return [['a']]", "a cell that is str, no colour"),
+        ("return grid + 0.5", "a cell that is float, no colour"),
+        ("return [[1], [1, 2]]", "no grid of ARC: a grid is ragged"),
+        ("return grid + 9", "no grid of ARC: row 1 of a grid has 1"),
+        ("import numpy\n    return numpy.zeros((31, 1))", "31 rows of 1 cells, and 30 by 30 is the largest"),
+        ("return grid[5]", "IndexError"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+        ("return []", "no grid of ARC: a grid is empty"),
+    ],
+)
+async def test_what_is_no_grid_is_told_for_each_input(made, body, why):
+    found = await made(f"def transform(grid):\n    {body}")
+    assert found.failed is None and found.outputs is None
+    assert all(isinstance(one, str) and why in one for one in found.train), found.train
+
+
+async def test_an_input_that_is_changed_is_changed_for_nobody_else(made):
+    found = await made("def transform(grid):\n    grid[:] = 7\n    return grid")
+    assert found.train == (grid([[7, 7]]), grid([[7], [7]]))
+
+
+async def test_one_input_that_fails_leaves_the_others(made):
+    found = await made("def transform(grid):\n    return grid if grid.shape == (1, 2) else 1 / 0")
+    assert found.train[0] == grid(A) and "ZeroDivisionError" in found.train[1] and found.outputs is None
+
+
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        ("def solve(grid):\n    return grid", "NameError: name 'transform' is not defined"),
+        ("def transform(grid:\n    return grid", "SyntaxError"),
+        ("raise ValueError('no')", "ValueError: no"),
+        ("while True:\n    pass", "took too long"),
+        ("def transform(grid):\n    while True:\n        pass", "took too long"),
+        ("print('x' * 10_000_000)\ndef transform(grid):\n    return grid", "printed too much"),
+        ("import os\nos._exit(0)", "ended before its results were there"),
+        ("print('pilotage transform []')\nraise SystemExit", "ended before its results were there"),
+        ("x = [0] * 10**10\ndef transform(grid):\n    return grid", "MemoryError"),
+    ],
+)
+async def test_a_program_that_cannot_be_run_is_told(made, source, why):
+    found = await made(source)
+    if found.failed is None:  # an error that each input meets
+        assert all(why in one for one in found.train)
+    else:
+        assert why in found.failed and not found.train
+
+
+async def test_a_line_that_looks_like_ours_is_not_taken_for_it(made):
+    forged = 'print(\'pilotage transform [{"output": [[1]]}, {"output": [[1]]}, {"output": [[1]]}]\')\n'
+    found = await made(f"{forged}def transform(grid):\n    return grid")
+    assert found.train == (grid(A), grid(C))
+
+
+def test_its_own_lines_keep_their_numbers_and_no_output_is_handed_over():
+    code = harnessed("def transform(grid):\n    return grid", [pair.input for pair in PUZZLE.train])
+    assert code.startswith("def transform(grid):\n    return grid\n") and "'12'" in code and "21" not in code
