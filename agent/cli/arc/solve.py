@@ -32,7 +32,6 @@ class ArcOptions(RunOptions):
         None,
         help="arc (look, program, repair, draw again, write down), or a policy of `pilotage solve`. (default: arc)",
     )
-    memory: str | None = typer.Option(None, help="Memory folder, or none. (default: none)")
     retries: int = for_tasks(
         0, min=0, max=20, help="Passes more over the puzzles that no program solved on all training pairs."
     )
@@ -43,8 +42,8 @@ class ArcOptions(RunOptions):
         from pilotage.agent.settings import settings_from
 
         own = {name: value for name, value in vars(self).items() if name not in ("retries", "encoding")}
-        given = settings_from(own | {"blocks": self.blocks or None} | others)
-        defaults = {"policy": "arc", "memory": "none", "max_tokens": MAX_TOKENS}
+        given = settings_from(own | {"blocks": self.blocks or None, "memory": "none"} | others)
+        defaults = {"policy": "arc", "max_tokens": MAX_TOKENS}
         return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
 
 
