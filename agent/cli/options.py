@@ -65,8 +65,8 @@ LIMIT_MINUTES = for_tasks(None, min=0.0, help="Begin no node after so many minut
 
 
 @dataclass(frozen=True)
-class RunOptions:
-    """How tasks are run. The names are those of the settings."""
+class SingleRunOptions:
+    """The model and the limits of a run. The names are those of the settings."""
 
     model: str | None = MODEL
     base_url: str | None = BASE_URL
@@ -79,9 +79,6 @@ class RunOptions:
         None, help="Least limit of every reply, for models that think. (default: each block's own)"
     )
     sandbox: str | None = expert(None, help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
-    blocks: list[str] | None = expert(
-        None, metavar="strategy:NAME;key=value", help="A strategy as one more block; repeatable."
-    )
     seed: int | None = expert(None, min=0, callback=A_SEED, help="Of what is drawn. (default: 0)")
     cache: bool | None = expert(None, "--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
 
@@ -89,7 +86,20 @@ class RunOptions:
         """The settings that these options and others give."""
         from pilotage.agent.settings import settings_from
 
-        return settings_from(vars(self) | {"blocks": self.blocks or None} | others)
+        return settings_from(vars(self) | others)
+
+
+@dataclass(frozen=True)
+class RunOptions(SingleRunOptions):
+    """How tasks are run."""
+
+    blocks: list[str] | None = expert(
+        None, metavar="strategy:NAME;key=value", help="A strategy as one more block; repeatable."
+    )
+
+    def settings(self, **others: Any) -> Settings:
+        """The settings that these options and others give."""
+        return super().settings(**{"blocks": self.blocks or None} | others)
 
 
 def _require_once(name: str, known: Collection[str], option: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pilotage.agent.cli.arc.printing import print_score
-from pilotage.agent.cli.options import RunOptions, expert, for_tasks
+from pilotage.agent.cli.options import SingleRunOptions, expert, for_tasks, run_limit
 from pilotage.agent.cli.terminal import number_of, plain, print_json, screen
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ MAX_TOKENS = 30_000
 
 
 @dataclass(frozen=True)
-class ArcOptions(RunOptions):
+class ArcOptions(SingleRunOptions):
     """How puzzles are solved."""
 
+    max_tokens: int | None = run_limit(None, help=f"Tokens of a puzzle in one pass. (default: {MAX_TOKENS})")
     policy: str | None = typer.Option(
         None,
         help="arc (look, program, repair, draw again, write down), or a policy of `pilotage solve`. (default: arc)",
@@ -39,10 +40,7 @@ class ArcOptions(RunOptions):
 
     def settings(self, **others: Any) -> Settings:
         """The settings that these options give, with the defaults of puzzles where neither they nor a file say more."""
-        from pilotage.agent.settings import settings_from
-
-        own = {name: value for name, value in vars(self).items() if name not in ("retries", "encoding")}
-        given = settings_from(own | {"blocks": self.blocks or None, "memory": "none"} | others)
+        given = super().settings(retries=None, encoding=None, memory="none", **others)
         defaults = {"policy": "arc", "max_tokens": MAX_TOKENS}
         return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
 
