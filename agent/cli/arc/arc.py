@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.arc.printing import print_findings, print_overlaps, print_puzzle, print_score
+from pilotage.agent.cli.arc.printing import print_compared, print_findings, print_overlaps, print_puzzle, print_score
 from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.outputs import file_to_write
@@ -147,6 +147,31 @@ def score(
         print_score(console, found)
 
     return Output(_told(judged) | found.to_json(), show)
+
+
+@app.command()
+def compare(
+    runs: list[Path] = typer.Argument(..., metavar="RUN", help="Folders of runs over the same puzzles."),
+) -> Output:
+    """Compare runs, paired: the others with the first one, and which puzzles one of them alone solves."""
+    from pilotage.agent.arc.comparing import compared
+    from pilotage.agent.arc.runs import RunResults
+    from pilotage.agent.arc.scoring import score_split
+
+    scores, tokens = {}, {}
+    for folder in runs:
+        run = RunResults(folder)
+        split = run.split()
+        scores[str(folder)] = score_split(split, run.answers(split))
+        tokens[str(folder)] = sum(one.prompt_tokens + one.completion_tokens for one in run.spent().values())
+    found = compared(scores)
+    data = {
+        "runs": {name: score.to_json() | {"tokens": tokens[name]} for name, score in scores.items()},
+        "differences": [vars(one) for one in found.differences],
+        "alone": {name: list(ids) for name, ids in found.alone.items()},
+        "nobody": list(found.nobody),
+    }
+    return Output(data, lambda console: print_compared(console, found, tokens))
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from pilotage.agent.arc.checks import Finding, Overlap
+    from pilotage.agent.arc.comparing import Compared
     from pilotage.agent.arc.drawing import Panel, Rows
     from pilotage.agent.arc.scoring import SplitScore
     from pilotage.agent.arc.splits import Split
@@ -63,6 +64,27 @@ def print_score(console: Screen, score: SplitScore) -> None:
     if score.beyond:
         shown = ", ".join(score.beyond[:NAMED])
         console.print_line(f"[yellow]not of this split[/], and not counted: {plain(shown)}")
+
+
+def print_compared(console: Screen, found: Compared, tokens: Mapping[str, int]) -> None:
+    """A row for each run, one for each difference, and who alone solves what."""
+    rows = table("run", "official", "strict", "first attempt", "tokens a puzzle", "solves alone")
+    for name, score in found.scores.items():
+        shares = [f"{share.value:.1%}" for share in (score.official, score.strict, score.first)]
+        rows.add_row(plain(name), *shares, f"{tokens[name] / len(score.puzzles):,.0f}", str(len(found.alone[name])))
+    console.print(rows)
+    first = next(iter(found.scores))
+    for one in found.differences:
+        points, low, high = (100 * value for value in one.points)
+        console.print_line(
+            f"{plain(one.run)} against {plain(first)}: {points:+.1f} points ({low:+.1f} to {high:+.1f}), "
+            f"better on {one.better}, worse on {one.worse}, p = {one.p:.2f}"
+        )
+    for name, ids in found.alone.items():
+        if ids:
+            more = " and so on, --json has all" if ids[NAMED:] else ""
+            console.print_line(f"{plain(name)} alone: {plain(', '.join(ids[:NAMED]))}{more}")
+    console.print(f"{len(found.nobody)} are solved by none")
 
 
 def print_puzzle(console: Screen, title: str, rows: Rows) -> None:

@@ -104,3 +104,21 @@ def test_puzzles_that_changed_since_are_not_scored(here, command_line):
         code, _, err = command_line("arc", "score", "R")
         assert code == 2 and err.count("\n") == 1
     assert "holds no run" in command_line("arc", "submit", "nowhere", "--out", "x").err
+
+
+def test_runs_are_compared_puzzle_by_puzzle(here, command_line):
+    assert command_line(*SOLVE).code == 0
+    write(here / "s.json", {"rules": {"numpy array|corrected": KEEP, "": "```\n9 8\n```"}})
+    assert command_line(*SOLVE[:-1], "S").code == 0
+    code, out, _ = command_line("arc", "compare", "R", "S")
+    assert code == 0 and "S against R: -50.0 points (-100.0 to +0.0), better on 0, worse on 1, p = 1.00" in out
+    assert "R alone: flip" in out and "0 are solved by none" in out
+    told = json.loads(command_line("arc", "compare", "R", "S", "--json").out)
+    assert told["alone"] == {"R": ["flip"], "S": []} and told["runs"]["R"]["tokens"] > 0
+
+
+def test_runs_over_other_puzzles_are_not_compared(here, command_line):
+    assert command_line(*SOLVE).code == 0
+    assert command_line(*SOLVE[:-1], "S", "--split", "p.json;ids=odd").code == 0
+    assert "are runs over other puzzles" in command_line("arc", "compare", "R", "S").err
+    assert "name two" in command_line("arc", "compare", "R").err
