@@ -31,6 +31,9 @@ class Task(BaseModel):
     `gold` and `metadata` are seen by graders only: they never reach a prompt, a retry, an observation or the
     decision to write to memory. `public()` is the view that everything else works with.
 
+    Memory is searched by what a task is `about`: its prompt, or where all tasks of a sort have one wording what tells
+    them apart, computed from what they show.
+
     A grid task may show a transformation by its `examples` and ask for what becomes of each of its `inputs`.
 
     A task can be a conversation: `messages`, of which the last that the user wrote is the `prompt`. What its blocks
@@ -44,6 +47,7 @@ class Task(BaseModel):
 
     id: str = Field(min_length=1)
     prompt: str
+    topic: str = ""
     kind: Kind = "text"
     inferred: bool = False
     choices: tuple[str, ...] = ()
@@ -72,6 +76,11 @@ class Task(BaseModel):
         if not prompt.strip():
             raise ValueError("the prompt is empty; a task needs a question to answer")
         return prompt
+
+    @property
+    def about(self) -> str:
+        """What memory is searched by, and what a lesson of the task is on."""
+        return self.topic or self.prompt
 
     @property
     def asked(self) -> str:

@@ -26,9 +26,14 @@ SAME_TURN = {
 """What each turn of `Augmentation` does to a grid."""
 
 
+def common(puzzle: Puzzle) -> str:
+    """What holds for all training pairs, a line each: what the puzzle is about, as far as that can be counted."""
+    return "\n".join(line for line in (of_all(puzzle.train) for of_all in _OF_ALL) if line)
+
+
 def facts(puzzle: Puzzle) -> str:
-    """What holds for all training pairs in a line each, then what is peculiar to each pair, and the tests."""
-    lines = [line for line in (of_all(puzzle.train) for of_all in _OF_ALL) if line]
+    """What holds for all training pairs, then what is peculiar to each pair, and the tests."""
+    lines = [line for line in [common(puzzle)] if line]
     for number, pair in enumerate(puzzle.train, 1):
         lines.append(f"Example {number}: {'; '.join(_of_pair(pair))}.")
     for number, test in enumerate(puzzle.tests, 1):
@@ -106,7 +111,27 @@ def _only_ground_changes(pairs: Sequence[Pair]) -> str:
     return ""
 
 
-_OF_ALL = (_sizes, _turned, _same_colours, _only_ground_changes)
+def _parts(pairs: Sequence[Pair]) -> str:
+    if _all(pairs, lambda pair: _place_of(pair.output, pair.input) is not None):
+        return "Every output is a part of its input."
+    if _all(pairs, lambda pair: _place_of(pair.input, pair.output) is not None):
+        return "Every input is a part of its output."
+    return ""
+
+
+def _symmetric(pairs: Sequence[Pair]) -> str:
+    shared = set.intersection(*(set(symmetries(pair.output)) for pair in pairs))
+    return f"Every output is symmetric: {', '.join(sorted(shared))}." if shared else ""
+
+
+def _object_counts(pairs: Sequence[Pair]) -> str:
+    counts = [(len(objects(pair.input)), len(objects(pair.output))) for pair in pairs]
+    signs = {(given > made) - (given < made) for given, made in counts}
+    what = {0: "as many objects as", 1: "fewer objects than", -1: "more objects than"}
+    return f"Every output has {what[signs.pop()]} its input." if len(signs) == 1 else ""
+
+
+_OF_ALL = (_sizes, _turned, _same_colours, _only_ground_changes, _parts, _symmetric, _object_counts)
 
 
 def _cells(grid: Grid) -> Iterable[int]:

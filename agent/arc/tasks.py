@@ -8,6 +8,7 @@ from functools import lru_cache
 from pilotage.agent.answers import parse_attempts
 from pilotage.agent.arc.attempts import Attempts
 from pilotage.agent.arc.encodings import ENCODINGS, read_grid
+from pilotage.agent.arc.facts import common
 from pilotage.agent.arc.grids import Grid, grid_from
 from pilotage.agent.arc.puzzle import Outputs, Pair, Puzzle
 from pilotage.agent.errors import TaskError, UsageError
@@ -38,6 +39,7 @@ def task_of(puzzle: Puzzle, outputs: Outputs | None = None, encoding: str = DEFA
     return Task(
         id=puzzle.id,
         prompt=f"{asked} {notation.about}",
+        topic=common(puzzle),
         kind="grid",
         examples=tuple(
             Example(input=notation.write(pair.input), output=notation.write(pair.output)) for pair in puzzle.train

@@ -18,7 +18,7 @@ class Recall(Block):
 
     async def run(self, state: State, kit: Kit) -> Step:
         shown = frozenset(hint.concept_id for hint in state.trace.hints)
-        recalled = await kit.recall(state.task.prompt, HINT_TOKENS, exclude=shown, tried=known(state))
+        recalled = await kit.recall(state.task.about, HINT_TOKENS, exclude=shown, tried=known(state))
         fresh = [hint for hint in recalled.hints if hint.concept_id not in shown]
         if not fresh:
             return kit.step(self.name, [], evidence=Evidence(note="memory has nothing new to offer"))

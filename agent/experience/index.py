@@ -250,7 +250,7 @@ class ExperienceIndex:
         return told + (self.records.put(records, anew=False) if records else 0)
 
     def _record(self, state: State, attempts: Attempts, evidence: Evidence, writer: str = "") -> Record:
-        vector, key = self._store.vectors.embed_query(state.task.prompt), self._store.vectors.identity.key
+        vector, key = self._store.vectors.embed_query(state.task.about), self._store.vectors.identity.key
         shown = content_fingerprint(state.task)
         return Record(state.run, self.model, state.task.id, shown, key, vector, attempts, evidence, writer)
 

@@ -62,7 +62,7 @@ class ExperienceNavigator:
 
     async def _looked_up(self, now: State) -> Observation | None:
         try:
-            return await asyncio.to_thread(self._index.columns, now.task.prompt)
+            return await asyncio.to_thread(self._index.columns, now.task.about)
         except ConceptStoreError as error:  # the task can be solved all the same
             log.warning("experience cannot be looked up, and the one-bit rule decides: %s", error)
             return None
@@ -103,7 +103,7 @@ class StudyNavigator:
 
     async def _pays(self, now: State) -> bool:
         try:
-            return await asyncio.to_thread(self.study.asks_another_route, now.task.prompt, now.run)
+            return await asyncio.to_thread(self.study.asks_another_route, now.task.about, now.run)
         except ConceptStoreError:
             return False
 

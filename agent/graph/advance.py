@@ -128,9 +128,9 @@ async def remember(components: Components, now: State, kit: Kit) -> Recalled:
 
     Nothing to read in the control group, and nothing at all where what it has is not expected to pay for its tokens.
     """
-    recalled, study = await kit.recall(now.task.prompt, HINT_TOKENS), components.study
+    recalled, study = await kit.recall(now.task.about, HINT_TOKENS), components.study
     if study is not None and recalled.hints:  # of both groups, so that the control group is of the same tasks
-        pays = await asyncio.to_thread(study.shows, now.task.prompt, recalled)
+        pays = await asyncio.to_thread(study.shows, now.task.about, recalled)
         recalled = recalled if pays else Recalled()
     return recalled.withhold() if in_control_group(now.task.id, components.seed, components.holdout) else recalled
 

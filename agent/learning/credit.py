@@ -81,7 +81,7 @@ def judge(state: State, concepts: Mapping[str, Concept]) -> dict[str, tuple[Outc
         if hint.concept_id not in concepts:
             continue
         concept = concepts[hint.concept_id]
-        using = [step for step in _shown_to(state, hint.concept_id) if follows(step, concept, state.task.prompt)]
+        using = [step for step in _shown_to(state, hint.concept_id) if follows(step, concept, state.task.about)]
         names: list[Outcome] = ["recalled"]
         if verified:
             names.append("recalled_solved")

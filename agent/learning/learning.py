@@ -93,7 +93,7 @@ class Learner:
         task = state.task
         return {
             "task_id": task.id,
-            "task_prompt": task.prompt,
+            "task_prompt": task.about,
             "kind": task.kind,
             "model": self._model,
             "trace_id": state.run,

@@ -33,6 +33,7 @@ class ArcOptions(SingleRunOptions):
         None,
         help="arc (look, program, repair, draw again, write down), or a policy of `pilotage solve`. (default: arc)",
     )
+    memory: str | None = typer.Option(None, help="Memory folder to recall from and learn into. (default: none)")
     retries: int = for_tasks(
         0, min=0, max=20, help="Passes more over the puzzles that no program solved on all training pairs."
     )
@@ -40,8 +41,8 @@ class ArcOptions(SingleRunOptions):
 
     def settings(self, **others: Any) -> Settings:
         """The settings that these options give, with the defaults of puzzles where neither they nor a file say more."""
-        given = super().settings(retries=None, encoding=None, memory="none", **others)
-        defaults = {"policy": "arc", "max_tokens": MAX_TOKENS}
+        given = super().settings(retries=None, encoding=None, **others)
+        defaults = {"policy": "arc", "memory": "none", "max_tokens": MAX_TOKENS}
         return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
 
 

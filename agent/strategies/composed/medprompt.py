@@ -75,7 +75,7 @@ class Medprompt(Strategy):
         texts, hints = [state.trace.recalled.text], list[Hint](state.trace.recalled.hints)
         while len(hints) < self.shots:
             room = SHOT_TOKENS * (self.shots - len(hints))
-            more = await kit.recall(state.task.prompt, room, exclude=[hint.concept_id for hint in hints])
+            more = await kit.recall(state.task.about, room, exclude=[hint.concept_id for hint in hints])
             if not more.hints:
                 break
             texts.append(more.text)

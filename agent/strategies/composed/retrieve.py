@@ -107,7 +107,7 @@ class Retrieve(Strategy):
         limit = asyncio.timeout(kit.meter.seconds_left)
         try:
             async with limit:
-                found = await self.source.ainvoke(state.task.prompt)
+                found = await self.source.ainvoke(state.task.about)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # a retriever of somebody else may raise anything

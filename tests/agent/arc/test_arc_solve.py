@@ -122,3 +122,17 @@ def test_runs_over_other_puzzles_are_not_compared(here, command_line):
     assert command_line(*SOLVE[:-1], "S", "--split", "p.json;ids=odd").code == 0
     assert "are runs over other puzzles" in command_line("arc", "compare", "R", "S").err
     assert "name two" in command_line("arc", "compare", "R").err
+
+
+def test_a_memory_learns_from_what_passes_all_pairs_and_finds_it_for_like_puzzles(here, command_line, monkeypatch):
+    monkeypatch.setenv("PILOTAGE_EMBEDDER", "hash")
+    again = record((([[7, 1, 0]], [[0, 1, 7]]),), (([[2, 3, 4]], [[4, 3, 2]]),))
+    write(here / "p.json", {"flip": FLIPPED, "odd": ODD, "again": again})
+    assert command_line(*SOLVE, "--memory", "m").code == 0
+    flip, odd, like = lines(here)
+    assert len(flip["learned"]) == 1 and odd["learned"] == [], "what is wrong on a pair teaches nothing"
+    assert like["recalled"] == flip["learned"]
+    told = json.loads(command_line("memory", "list", "--memory", "m", "--json").out)
+    assert told[0]["provenance"]["verified_by"] == "worked examples"
+    kept = json.dumps(told)
+    assert "np.fliplr" not in kept and "grid[:, ::-1]" in kept and "4, 5" not in kept
