@@ -103,17 +103,23 @@ def svg(rows: Rows) -> str:
             f'<text x="{left}" y="{top - 5}" font-family="sans-serif" font-size="12" fill="{INK}">'
             f"{escape(panel.caption)}</text>"
         )
-        for y, row in enumerate(panel.grid or ()):
-            for x, colour in enumerate(row):
-                parts.append(
-                    f'<rect x="{left + x * cell}" y="{top + y * cell}" width="{cell}" height="{cell}" '
-                    f'fill="{PALETTE[colour]}" stroke="{LINES}" stroke-width="0.5"/>'
-                )
+        for colour, squares in _squares(panel.grid or (), left, top, cell).items():
+            parts.append(f'<path d="{squares}" fill="{PALETTE[colour]}" stroke="{LINES}" stroke-width="0.5"/>')
         for y, x in sorted(panel.wrong):
             x1, y1, x2, y2 = _cross(left, top, cell, y, x)
             ink = ink_on(panel.grid[y][x]) if panel.grid else INK
             parts.append(f'<path d="M{x1} {y1}L{x2} {y2}M{x1} {y2}L{x2} {y1}" stroke="{ink}" stroke-width="2"/>')
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _squares(grid: Grid, left: int, top: int, cell: int) -> dict[int, str]:
+    """The cells of each colour as one path, which is a fifth of the text that a rectangle for each would take."""
+    found: dict[int, str] = {}
+    for y, row in enumerate(grid):
+        for x, colour in enumerate(row):
+            square = f"M{left + x * cell} {top + y * cell}h{cell}v{cell}h-{cell}z"
+            found[colour] = found.get(colour, "") + square
+    return found
 
 
 def png(rows: Rows) -> bytes:

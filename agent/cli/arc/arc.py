@@ -175,6 +175,22 @@ def compare(
 
 
 @app.command()
+def page(
+    run: Path = typer.Argument(..., metavar="RUN", help="Folder of a run of `arc solve`."),
+    out: Path = typer.Option(..., metavar="FILE.html", help="The page."),
+) -> Output:
+    """Write a run as one HTML page: its score, and each puzzle with attempts, programs and what is right."""
+    from pilotage.agent.arc.page import page as page_of
+    from pilotage.agent.arc.runs import RunResults
+    from pilotage.common.files import replace
+
+    results = RunResults(run)
+    file_to_write(out)
+    replace(out, page_of(results, results.split()).encode())
+    return Output({"file": str(out)}, f"written to {plain(out)}")
+
+
+@app.command()
 def submit(
     run: Path = typer.Argument(..., metavar="RUN", help="Folder of a run of `arc solve`."),
     out: Path = typer.Option(..., help="File for Kaggle, or with --harness a folder for the public harness."),

@@ -136,3 +136,20 @@ def test_a_memory_learns_from_what_passes_all_pairs_and_finds_it_for_like_puzzle
     assert told[0]["provenance"]["verified_by"] == "worked examples"
     kept = json.dumps(told)
     assert "np.fliplr" not in kept and "grid[:, ::-1]" in kept and "4, 5" not in kept
+
+
+def test_the_page_of_a_run_shows_each_puzzle_and_obeys_nothing_that_a_model_wrote(here, command_line):
+    hostile = "```python\n# <script>alert(1)</script>\ndef transform(grid):\n    return grid[:, ::-1]\n```"
+    write(here / "s.json", {"rules": {"numpy array|corrected": hostile, "": "```\n9 8\n```"}})
+    assert command_line(*SOLVE, "--retries", "1").code == 0
+    assert command_line("arc", "page", "R", "--out", "r.html").code == 0
+    text = (here / "r.html").read_text()
+    assert "&lt;script&gt;" in text and "<script" not in text and "http" not in text.replace("http://www.w3.org", "")
+    assert "Officially 100.0%" in text and text.count("<svg") == 2 and "look → program → answer" in text
+    assert "program (pass 2): 0% of the training pairs" in text
+
+
+def test_the_page_of_a_run_that_cannot_be_scored(here, command_line):
+    write(here / "p.json", {"flip": record((([[1, 2]], [[2, 1]]),), (([[4, 5]], None),), hidden=True)})
+    assert command_line(*SOLVE).code == 0 and command_line("arc", "page", "R", "--out", "r.html").code == 0
+    assert "nothing is scored" in (here / "r.html").read_text()

@@ -56,9 +56,13 @@ def test_a_picture_has_each_cell_in_its_colour(here, command_line, ending):
     assert command_line(*shown).code == 0
     if ending == "svg":
         root = ElementTree.parse(here / "p.svg").getroot()
-        fills = [one.get("fill") for one in root.iter() if one.tag.endswith("rect")][1:]
-        assert len(fills) == 8 + 2 + 4 + 2 + 4 and fills.count(PALETTE[3]) == 1 + 1
-        assert len([one for one in root.iter() if one.tag.endswith("path")]) == 1, "the wrong cell is marked"
+        paths = [one for one in root.iter() if one.tag.endswith("path")]
+        cells = {colour: 0 for colour in PALETTE}
+        for path in paths:
+            if path.get("fill"):
+                cells[path.get("fill")] += path.get("d").count("M")
+        assert sum(cells.values()) == 8 + 2 + 4 + 2 + 4 and cells[PALETTE[3]] == 1 + 1
+        assert len([path for path in paths if not path.get("fill")]) == 1, "the wrong cell is marked"
     else:
         from PIL import Image
 
