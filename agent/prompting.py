@@ -50,6 +50,8 @@ def describe(task: Task) -> str:
 
 def content_fingerprint(task: Task) -> str:
     """The same for tasks that a model is shown the same of, whatever their ids: a copy of a file has ids of its own."""
+    if task.content:
+        return task.content
     return hashlib.sha256(describe(task).encode()).hexdigest()[:16]
 
 

@@ -34,6 +34,9 @@ class Task(BaseModel):
     Memory is searched by what a task is `about`: its prompt, or where all tasks of a sort have one wording what tells
     them apart, computed from what they show.
 
+    Where a task's text depends on its notation, or on an order that means nothing, `content` is a hash of what it
+    shows.
+
     A grid task may show a transformation by its `examples` and ask for what becomes of each of its `inputs`.
 
     A task can be a conversation: `messages`, of which the last that the user wrote is the `prompt`. What its blocks
@@ -48,6 +51,7 @@ class Task(BaseModel):
     id: str = Field(min_length=1)
     prompt: str
     topic: str = ""
+    content: str = ""
     kind: Kind = "text"
     inferred: bool = False
     choices: tuple[str, ...] = ()

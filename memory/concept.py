@@ -63,6 +63,7 @@ class Provenance(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     task_id: str = ""
+    shown: str = Field("", max_length=64, description="fingerprint of what the task shows, whatever its id is")
     trace_id: str = ""
     model: str = ""
     verified_by: str = Field(

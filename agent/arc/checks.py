@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pilotage.agent.arc.grids import fingerprint
 from pilotage.agent.arc.puzzle import Puzzle
 from pilotage.agent.arc.splits import Split
+
+if TYPE_CHECKING:
+    from pilotage.memory.ledger.ledger import Event
 
 FLAWED = {
     "e5062a87": "its second training pair is wrong",
@@ -91,6 +95,25 @@ def overlaps(judged: Split, taught: Split) -> list[Overlap]:
         for other in dict.fromkeys(id for pair in sorted(own) for id in where.get(pair, ())):
             is_same = contents[other] == puzzle.content
             found.append(Overlap(puzzle.id, other, len(own & pairs[other]), len(own), is_same))
+    return found
+
+
+def taught(split: Split, events: Iterable[Event]) -> list[Finding]:
+    """The puzzles of a split that a memory learned from, by its whole history: by what they show, or else by their ids.
+
+    What was imported tells ids alone, and what was forgotten since was learned all the same.
+    """
+    ids, contents = set[str](), set[str]()
+    for event in events:
+        origin = event.body.get("provenance") or {}
+        ids |= {event.cause, origin.get("task_id", ""), *origin.get("used_in", ())}
+        contents.add(origin.get("shown", ""))
+    found = []
+    for puzzle in split.puzzles:
+        if puzzle.content in contents:
+            found.append(Finding(puzzle.id, "was learned from"))
+        elif puzzle.id in ids:
+            found.append(Finding(puzzle.id, "may have been learned from: a task of this id was"))
     return found
 
 

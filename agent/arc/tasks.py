@@ -40,6 +40,7 @@ def task_of(puzzle: Puzzle, outputs: Outputs | None = None, encoding: str = DEFA
         id=puzzle.id,
         prompt=f"{asked} {notation.about}",
         topic=common(puzzle),
+        content=puzzle.content,
         kind="grid",
         examples=tuple(
             Example(input=notation.write(pair.input), output=notation.write(pair.output)) for pair in puzzle.train

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.kit import Kit
 from pilotage.agent.learning.recalling import writer_from
+from pilotage.agent.prompting import content_fingerprint
 from pilotage.agent.state import Candidate, State
 from pilotage.agent.trace import Step
 from pilotage.memory.learning.distil import SolvedTrace, distil
@@ -93,6 +94,7 @@ class Learner:
         task = state.task
         return {
             "task_id": task.id,
+            "shown": content_fingerprint(task),
             "task_prompt": task.about,
             "kind": task.kind,
             "model": self._model,

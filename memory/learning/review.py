@@ -22,6 +22,7 @@ class VerifiedTask(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     task_id: str
+    shown: str = ""
     task_prompt: str
     answer: str
     verified_by: str
@@ -33,7 +34,11 @@ class VerifiedTask(BaseModel):
     def provenance(self) -> Provenance:
         """Where a concept that is learnt from it comes from."""
         return Provenance(
-            task_id=self.task_id, trace_id=self.trace_id, model=self.model, verified_by=self.verified_by[:120]
+            task_id=self.task_id,
+            shown=self.shown,
+            trace_id=self.trace_id,
+            model=self.model,
+            verified_by=self.verified_by[:120],
         )
 
 

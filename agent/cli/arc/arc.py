@@ -10,6 +10,7 @@ import typer
 from pilotage.agent.cli.arc.printing import print_compared, print_findings, print_overlaps, print_puzzle, print_score
 from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
+from pilotage.agent.cli.memory.options import StoreOptions
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import plain, progress, screen
 
@@ -48,15 +49,21 @@ def pull() -> Output:
 def check(
     split: str = SPLIT,
     against: list[str] | None = typer.Option(
-        None, metavar="SPLIT", help="What a memory was taught on: name the puzzles that it shows, too."
+        None, metavar="SPLIT", help="Another split: name the puzzles that it shows, too; repeatable."
+    ),
+    memory: str | None = typer.Option(
+        None, metavar="DIR|URL", help="Name the puzzles that a memory learned from, too."
     ),
 ) -> Output:
     """Look for puzzles that should not be judged: known, repeated or flawed ones. The exit code is 1 for any."""
-    from pilotage.agent.arc.checks import findings, overlaps
+    from pilotage.agent.arc.checks import findings, overlaps, taught
     from pilotage.agent.arc.splits import load_split
 
     judged = load_split(split)
     odd = findings(judged)
+    if memory is not None:
+        with StoreOptions(memory, "default").open() as store:
+            odd += taught(judged, store.events(None))
     known = {taught.name: overlaps(judged, taught) for taught in map(load_split, against or ())}
     data = {
         **_told(judged),

@@ -134,6 +134,9 @@ def test_a_memory_learns_from_what_passes_all_pairs_and_finds_it_for_like_puzzle
     assert like["recalled"] == flip["learned"]
     told = json.loads(command_line("memory", "list", "--memory", "m", "--json").out)
     assert told[0]["provenance"]["verified_by"] == "worked examples"
+    write(here / "q.json", {"renamed": FLIPPED, "odd": ODD, "new": record()})
+    code, out, _ = command_line("arc", "check", "q.json", "--memory", "m")
+    assert code == 1 and "renamed  was learned from" in out and "new  " not in out
     kept = json.dumps(told)
     assert "np.fliplr" not in kept and "grid[:, ::-1]" in kept and "4, 5" not in kept
 
