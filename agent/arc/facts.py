@@ -65,9 +65,9 @@ def _sizes(pairs: Sequence[Pair]) -> str:
     if _all(pairs, lambda pair: size(pair.input) == size(pair.output)):
         return "In every example the output has the size of its input."
     if len(grown := {_times(pair.input, pair.output) for pair in pairs}) == 1 and (times := grown.pop()):
-        return f"In every example the output is {times[0]} times as tall and {times[1]} times as wide as its input."
+        return f"In every example the output is {_as_large(times)} as its input."
     if len(shrunk := {_times(pair.output, pair.input) for pair in pairs}) == 1 and (times := shrunk.pop()):
-        return f"In every example the input is {times[0]} times as tall and {times[1]} times as wide as its output."
+        return f"In every example the input is {_as_large(times)} as its output."
     if len({size(pair.output) for pair in pairs}) == 1:
         return f"Every output is {size(pairs[0].output)}."
     return ""
@@ -77,6 +77,22 @@ def _times(one: Grid, other: Grid) -> tuple[int, int] | None:
     """How many times as tall and as wide the other grid is; None where these are no whole numbers."""
     (tall, down), (wide, right) = divmod(len(other), len(one)), divmod(len(other[0]), len(one[0]))
     return (tall, wide) if not down and not right else None
+
+
+def _as_large(times: tuple[int, int]) -> str:
+    tall, wide = (f"{count} times as" if count > 1 else "as" for count in times)
+    return f"{tall} tall and {wide} wide"
+
+
+def _repeated(pairs: Sequence[Pair]) -> str:
+    """Whether every output is its input, side by side and below itself."""
+    tiled = [
+        (times := _times(pair.input, pair.output)) is not None
+        and tuple(row * times[1] for row in pair.input) * times[0] == pair.output
+        for pair in pairs
+    ]
+    same = all(pair.input == pair.output for pair in pairs)
+    return "Every output is its input, repeated side by side and downwards." if all(tiled) and not same else ""
 
 
 def _turned(pairs: Sequence[Pair]) -> str:
@@ -131,7 +147,7 @@ def _object_counts(pairs: Sequence[Pair]) -> str:
     return f"Every output has {what[signs.pop()]} its input." if len(signs) == 1 else ""
 
 
-_OF_ALL = (_sizes, _turned, _same_colours, _only_ground_changes, _parts, _symmetric, _object_counts)
+_OF_ALL = (_sizes, _repeated, _turned, _same_colours, _only_ground_changes, _parts, _symmetric, _object_counts)
 
 
 def _cells(grid: Grid) -> Iterable[int]:

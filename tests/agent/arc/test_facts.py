@@ -32,9 +32,15 @@ def test_a_turn_of_all_pairs_is_seen(turn):
 def test_sizes_that_all_pairs_share():
     assert "has the size of its input" in told((ONE, ONE), (OTHER, OTHER))
     assert "is 2 times as tall and 3 times as wide" in told(([[1]], [[1] * 3] * 2), ([[1, 2]], [[1, 2] * 3] * 2))
-    assert "the input is 2 times as tall and 1 times as wide" in told(([[1], [2]], [[1]]), ([[3], [2]], [[2]]))
+    assert "the input is 2 times as tall and as wide as its output" in told(([[1], [2]], [[1]]), ([[3], [2]], [[2]]))
     assert "Every output is 1x1." in told((ONE, [[1]]), (OTHER, [[4]]))
     assert "In every example" not in told((ONE, [[1]]), (OTHER, [[4, 4]]))
+
+
+def test_an_output_that_is_its_input_repeated():
+    wide, high = ([[1, 2]], [[1, 2, 1, 2]]), ([[3], [4]], [[3], [4], [3], [4]])
+    assert "repeated side by side and downwards" in told(wide, high)
+    assert "repeated" not in told(wide, ([[3]], [[3, 4]])) and "repeated" not in told((ONE, ONE))
 
 
 def test_colours_and_cells_that_change():
