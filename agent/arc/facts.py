@@ -80,7 +80,7 @@ def _times(one: Grid, other: Grid) -> tuple[int, int] | None:
 
 
 def _as_large(times: tuple[int, int]) -> str:
-    tall, wide = (f"{count} times as" if count > 1 else "as" for count in times)
+    tall, wide = (f"{count} times as" if count > 1 else "just as" for count in times)
     return f"{tall} tall and {wide} wide"
 
 
