@@ -64,7 +64,10 @@ def extract(kind: Kind, text: str, choices: Sequence[str] = (), *, cut: bool = F
         return None if marked is None else _unwrap(marked) or None
     if marked is None and kind == "numeric" and not is_bare_number(text):
         return None
-    return _canonical(kind, text if marked is None else marked, choices)
+    answer = text if marked is None else marked
+    if kind == "grid" and parse_grid(answer) is None:  # several at once are for whoever asked for them
+        return None
+    return _canonical(kind, answer, choices)
 
 
 def normal_form(kind: Kind, answer: str, choices: Sequence[str] = ()) -> str:
@@ -171,12 +174,14 @@ def parse_attempts(text: str) -> list[list[list[list[int]]]] | None:
         return None
     found = []
     for entry in entries:
+        if isinstance(entry, dict) and "attempt_1" not in entry:
+            return None
         named = [entry.get(name) for name in ("attempt_1", "attempt_2")] if isinstance(entry, dict) else [entry]
         grids = [parse_grid(json.dumps(given)) for given in named if given is not None]
         if any(grid is None for grid in grids):
             return None
         found.append([grid for grid in grids if grid is not None])
-    return found
+    return found if any(found) else None
 
 
 def without_marks(text: str) -> str:

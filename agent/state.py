@@ -22,6 +22,7 @@ class Candidate:
     Attributes:
         text: the answer as the last of these steps wrote it.
         steps: the steps that reached it.
+        only_examples: whether worked examples alone verify it: several routes may misread what a task shows in one way.
         routes: how many of them did so on their own: a step that had seen the answer before does not count. For small
             models this was the best sign of a right answer: right 13 times in 16 where a second route agreed, 8 in 19
             where none did.
@@ -30,6 +31,7 @@ class Candidate:
     text: str
     steps: tuple[Step, ...]
     routes: int
+    only_examples: bool = False
 
     @property
     def examples_passed(self) -> float:
@@ -58,7 +60,7 @@ class Candidate:
 
         Routes that fail on a worked example are wrong, however many of them agree.
         """
-        if any(step.evidence.examples_passed is not None for step in self.steps):
+        if self.only_examples or any(step.evidence.examples_passed is not None for step in self.steps):
             return self.examples_passed == 1.0
         return self.routes >= 2
 
@@ -88,7 +90,10 @@ def candidates(task: Task, steps: Sequence[Step]) -> tuple[Candidate, ...]:
         own = step.routes if step.independent or form not in reached else 0
         routes[form] = routes.get(form, 0) + own
         reached.setdefault(form, []).append(step)
-    distinct = (Candidate(group[-1].candidate or "", tuple(group), routes[form]) for form, group in reached.items())
+    shows = bool(task.inputs)
+    distinct = (
+        Candidate(group[-1].candidate or "", tuple(group), routes[form], shows) for form, group in reached.items()
+    )
     return tuple(sorted(distinct, key=lambda candidate: candidate.weight, reverse=True))
 
 

@@ -19,8 +19,11 @@ WORDS = ("black", "blue", "red", "green", "yellow", "gray", "pink", "orange", "t
 """Of the colours 0 to 9, as BARC's prompts call them (Li et al. 2024)."""
 _OTHER_WORDS = {"grey": 5, "magenta": 6, "fuchsia": 6, "cyan": 8, "azure": 8, "brown": 9}
 _PLACES = {word: place for place, word in enumerate(WORDS)} | _OTHER_WORDS
-_FENCED = re.compile(r"```[^\n`]*\n(.*?)```", re.S)
-_CELL = re.compile(r"[0-9]|[A-Za-z]+")
+_FENCED = re.compile(r"```([^\n`]*)\n(.*?)```", re.S)
+_RULE = re.compile(r"\s*[-:|+=\s\[\]]*[-:|+=\[\]][-:|+=\s\[\]]*")
+"""A line that is drawn, or has nothing but brackets, between rows of one grid."""
+_AROUND = " \t[]()|,;"
+_DIGIT = re.compile("[0-9]")
 
 
 @dataclass(frozen=True)
@@ -57,44 +60,51 @@ ENCODINGS: Mapping[str, Encoding] = MappingProxyType(
 
 def read_grid(text: str) -> Grid | None:
     """The grid that a text is, in any notation; None where it is none."""
-    text = text.strip()
-    try:
-        return (
-            grid_from(json.loads(text)) if text.startswith("[") else _rows([_row(line) for line in text.splitlines()])
-        )
-    except (ValueError, RecursionError, TaskError):
-        return None
+    grids = _grids(text)
+    return grids[0] if len(grids) == 1 else None
 
 
 def grids_in(reply: str, count: int) -> tuple[Grid, ...] | None:
-    """The last `count` grids of a reply, in order; None where it has fewer.
+    """The last `count` grids of a reply, in order; None where it has fewer, or one of its last is damaged.
 
-    A grid is a fenced block, a JSON list on lines of its own, or lines that have nothing but cells.
+    Where it has fenced blocks, grids stand in these alone; else they are lines of cells, set apart by any other text.
     """
-    found = [grid for block in _FENCED.findall(reply) if (grid := read_grid(block)) is not None]
-    if len(found) < count:
-        found = _in_lines(reply)
-    return tuple(found[-count:]) if len(found) >= count else None
+    blocks = [f"{first}\n{rest}" if _row(first) else rest for first, rest in _FENCED.findall(reply)]
+    if blocks:
+        found = [grid for block in blocks for grid in _grids(block) or [None]]
+    else:
+        found = [grid for grid in _grids(reply) if grid is None or len(grid) * len(grid[0]) > 1]
+    last = [grid for grid in found[-count:] if grid is not None]
+    return tuple(last) if len(last) == count else None
 
 
-def _in_lines(reply: str) -> list[Grid]:
-    found: list[Grid] = []
+def _grids(text: str) -> list[Grid | None]:
+    """The grids of a text, each of lines that have nothing but cells; None for one whose lines make none."""
+    try:
+        return [grid_from(json.loads(text))]
+    except (ValueError, RecursionError, TaskError):
+        pass
+    found: list[Grid | None] = []
     lines: list[tuple[int, ...]] = []
-    for line in [*reply.splitlines(), ""]:
-        row = _row(line)
-        if row:
-            lines.append(row)
+    for line in [*text.splitlines(), "."]:
+        if _RULE.fullmatch(line):
             continue
-        if (grid := _rows(lines)) is not None:
-            found.append(grid)
+        rows = [_row(part) for part in _split(line)]
+        if all(rows) and rows:
+            lines += rows
+            continue
+        if lines:
+            found.append(_grid(lines))
         lines = []
-        start = line.find("[[")
-        whole = read_grid(line[start:].rstrip("` .")) if start >= 0 else None
-        found += [whole] if whole is not None else []
     return found
 
 
-def _rows(rows: list[tuple[int, ...]]) -> Grid | None:
+def _split(line: str) -> list[str]:
+    """The rows of a line: one, or those of a list in a list."""
+    return [part for part in line.split("],") if part.strip(" []")] if "[[" in line else [line]
+
+
+def _grid(rows: list[tuple[int, ...]]) -> Grid | None:
     try:
         return grid_from(rows)
     except TaskError:
@@ -102,9 +112,9 @@ def _rows(rows: list[tuple[int, ...]]) -> Grid | None:
 
 
 def _row(line: str) -> tuple[int, ...]:
-    """The cells of a line; none where it holds anything else."""
-    rest = _CELL.sub("", line).strip(" \t,|;")
-    if rest.strip(" \t,|;"):
-        return ()
-    cells = [_PLACES.get(cell.lower(), None) if cell.isalpha() else int(cell) for cell in _CELL.findall(line)]
+    """The cells of a line; none where it holds anything else, numbers of several digits beside others too."""
+    parts = line.strip(_AROUND).replace("|", " ").replace(",", " ").replace(";", " ").split()
+    if len(parts) == 1 and parts[0].isdecimal() and parts[0].isascii():
+        return tuple(map(int, parts[0]))
+    cells = [_PLACES.get(part.lower()) if not _DIGIT.fullmatch(part) else int(part) for part in parts]
     return tuple(cell for cell in cells if cell is not None) if None not in cells else ()

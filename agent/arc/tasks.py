@@ -72,8 +72,7 @@ def _grid(text: str) -> Grid:
 
 def encoding_of(task: Task) -> str:
     """The notation that a task is written in."""
-    puzzle, text = puzzle_of(task), task.examples[0].input
-    return next(name for name, one in ENCODINGS.items() if one.write(puzzle.train[0].input) == text)
+    return next(name for name, one in ENCODINGS.items() if task.prompt.endswith(one.about))
 
 
 def written(grids: tuple[Grid, ...]) -> str:

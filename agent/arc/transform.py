@@ -1,18 +1,19 @@
 """Transform: a model's program `transform(grid) -> grid`, run on all inputs of a puzzle in one sandboxed process.
 
-The program is handed inputs alone, each as a fresh numpy array; what its outputs should be is compared outside. So it
-can know of a right output only what the model that wrote it was shown, and no test output at all.
+The program is handed inputs alone, each as a fresh numpy array; what its outputs should be is compared outside. So
+where it is isolated it can know of a right output only what the model that wrote it was shown. It may lie about what it
+made, as any program that hard-codes what it was shown: that it has all training pairs right is evidence, and no proof.
 """
 
 from __future__ import annotations
 
 import json
-import re
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pilotage.agent.arc.grids import Grid, digits, grid_from
+from pilotage.agent.arc.grids import LARGEST, Grid, digits, grid_from
 from pilotage.agent.arc.puzzle import Puzzle
 from pilotage.agent.errors import TaskError
 
@@ -21,47 +22,73 @@ if TYPE_CHECKING:
     from pilotage.agent.sandbox import Execution
 
 NAME = "transform"
-MARK = "pilotage transform "
-"""What the line of the results begins with; of several the last one counts, which is ours."""
+SHOWN = 300
+"""Characters of an error."""
 
 _HARNESS = """
-
-
-def _pilotage(inputs, mark):
+def run(source, inputs, mark):
     import io, json, sys
     import numpy
 
+    stdout, told = sys.stdout, sys.stdout.write
+    dumps, array, ndarray = json.dumps, numpy.array, numpy.ndarray
+    truths, whole, decimal = (bool, numpy.bool_), (int, numpy.integer), (float, numpy.floating)
+
+    def say(**result):
+        told(mark + dumps(result) + chr(10))
+        stdout.flush()
+
     def rows(made):
-        if isinstance(made, numpy.ndarray):
+        if isinstance(made, ndarray):
             if made.ndim != 2:
-                raise TypeError(f"{NAME} returned an array of {made.ndim} dimensions, not 2")
-            made = made.tolist()
-        kinds = (list, tuple, numpy.ndarray)
+                raise TypeError(f"NAME returned an array of {made.ndim} dimensions, not 2")
+            made = made.tolist() if made.size <= LARGEST ** 2 else made
+        kinds = (list, tuple, ndarray)
         if not isinstance(made, kinds) or not all(isinstance(row, kinds) for row in made):
-            raise TypeError(f"{NAME} returned {type(made).__name__}, no grid")
+            raise TypeError(f"NAME returned {type(made).__name__}, no grid")
+        if len(made) > LARGEST or any(len(row) > LARGEST for row in made):
+            wide = max(len(row) for row in made)
+            raise ValueError(f"NAME returned {len(made)} rows of {wide} cells, and LARGEST by LARGEST is the largest")
         return [[cell(one) for one in row] for row in made]
 
     def cell(one):
-        if isinstance(one, (bool, numpy.bool_)):
-            raise TypeError("{NAME} returned cells that are True or False, not colours")
-        if isinstance(one, (int, numpy.integer)) or isinstance(one, (float, numpy.floating)) and one == int(one):
+        if isinstance(one, truths):
+            raise TypeError("NAME returned cells that are True or False, not colours")
+        if isinstance(one, whole) or isinstance(one, decimal) and one == int(one):
             return int(one)
-        raise TypeError(f"{NAME} returned a cell that is {type(one).__name__}, no colour")
+        raise TypeError(f"NAME returned a cell that is {type(one).__name__}, no colour")
 
-    found, stdout = [], sys.stdout
+    def why(error):
+        line = ""
+        if isinstance(error, SyntaxError):
+            return f"{type(error).__name__}: {error.msg}, line {error.lineno}"
+        trace = error.__traceback__
+        while trace is not None:
+            if trace.tb_frame.f_code.co_filename == "program.py":
+                line = f", line {trace.tb_lineno}"
+            trace = trace.tb_next
+        return f"{type(error).__name__}: {error}"[:SHOWN] + line
+
+    own = {"__name__": "program", "__builtins__": __builtins__}
+    sys.stdout = io.StringIO()
+    try:
+        exec(compile(source, "program.py", "exec", dont_inherit=True), own)
+    except BaseException as error:
+        return say(failed=why(error))
+    if not callable(own.get("NAME")):
+        return say(failed="it defines no function `NAME(grid)`")
     for text in inputs:
         sys.stdout = io.StringIO()
         try:
-            grid = numpy.array([[int(cell) for cell in row] for row in text.split()])
-            found.append({"output": rows({NAME}(grid))})
+            made = rows(own["NAME"](array([[int(one) for one in row] for row in text.split()])))
         except BaseException as error:
-            found.append({"error": f"{type(error).__name__}: {error}"[:300]})
-        finally:
-            sys.stdout = stdout
-    print("\\n" + mark + json.dumps(found))
+            say(error=why(error))
+        else:
+            say(output=made)
+    sys.stdout = stdout
 
 
-_pilotage({INPUTS}, {MARK})
+run(SOURCE, INPUTS, MARK)
 """
 
 
@@ -93,42 +120,42 @@ async def transformed(kit: Kit, source: str, puzzle: Puzzle) -> Transformed:
         SandboxUnavailable: there is none, or it could not start a program.
     """
     inputs = [*(pair.input for pair in puzzle.train), *puzzle.tests]
-    execution = await kit.execute(harnessed(source, inputs))
-    found = _results(execution, len(inputs))
-    if found is None:
-        return Transformed(failed=_why(execution))
-    return Transformed(found[: len(puzzle.train)], found[len(puzzle.train) :])
+    mark = f"{secrets.token_hex(8)} "  # which no program can have been written with
+    execution = await kit.execute(harnessed(source, inputs, mark))
+    found = [line.removeprefix(mark) for line in execution.stdout.splitlines() if line.startswith(mark)]
+    results = [_read(line) for line in found[: len(inputs)]]
+    if results and isinstance(why := results[0].get("failed"), str):
+        return Transformed(failed=why[: 2 * SHOWN])
+    if not results:
+        return Transformed(failed=(execution.error or "it ended before its results were there")[:SHOWN])
+    made = [_made(result) for result in results]
+    made += [_unfinished(execution)] * (len(inputs) - len(made))
+    return Transformed(tuple(made[: len(puzzle.train)]), tuple(made[len(puzzle.train) :]))
 
 
-def harnessed(source: str, inputs: Sequence[Grid]) -> str:
-    """A program, and behind it what calls its `transform`; its own lines keep their numbers."""
-    harness = _HARNESS.replace("{NAME}", NAME).replace("{MARK}", repr(MARK))
-    return source + harness.replace("{INPUTS}", repr(list(map(digits, inputs))))
+def harnessed(source: str, inputs: Sequence[Grid], mark: str) -> str:
+    """What calls a program's `transform` on each input, in a namespace of its own, and says what came of it at once."""
+    code = _HARNESS.replace("NAME", NAME).replace("LARGEST", str(LARGEST)).replace("SHOWN", str(SHOWN))
+    code = code.replace("MARK", repr(mark)).replace("INPUTS", repr(list(map(digits, inputs))))
+    return code.replace("SOURCE", repr(source))
 
 
-def _results(execution: Execution, count: int) -> tuple[Grid | str, ...] | None:
-    """What our line says; None where there is none."""
-    lines = [line for line in execution.stdout.splitlines() if line.startswith(MARK)]
+def _read(line: str) -> dict[str, object]:
     try:
-        entries = json.loads(lines[-1].removeprefix(MARK)) if lines and execution.ok else None
+        result = json.loads(line)
     except (ValueError, RecursionError):
-        return None
-    if not isinstance(entries, list) or len(entries) != count or not all(isinstance(one, dict) for one in entries):
-        return None
-    return tuple(map(_made, entries))
+        return {}
+    return result if isinstance(result, dict) else {}
 
 
-def _made(entry: dict[str, object]) -> Grid | str:
-    if "output" not in entry:
-        return str(entry.get("error", "nothing was returned"))
+def _made(result: dict[str, object]) -> Grid | str:
+    if "output" not in result:
+        return str(result.get("error", "nothing was returned"))[: 2 * SHOWN]
     try:
-        return grid_from(entry["output"])
+        return grid_from(result["output"])
     except TaskError as error:
         return f"{NAME} returned no grid of ARC: {error}"
 
 
-def _why(execution: Execution) -> str:
-    error = execution.error or "it ended before its results were there"
-    if re.search(rf"NameError: name '{NAME}' is not defined", execution.stderr):
-        return f"it defines no function `{NAME}(grid)`"
-    return error[:300]
+def _unfinished(execution: Execution) -> str:
+    return (execution.error or "the program ended before this input")[:SHOWN]

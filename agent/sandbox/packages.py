@@ -32,7 +32,7 @@ def numpy() -> Packages:
     """NumPy as it is installed.
 
     Raises:
-        SandboxUnavailable: another interpreter than the one that programs run in has it.
+        SandboxUnavailable: it is not installed.
     """
     spec = find_spec("numpy")
     if spec is None or not spec.submodule_search_locations:

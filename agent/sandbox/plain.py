@@ -28,7 +28,11 @@ def plain(code: str, stdin: str, limits: Limits, packages: Packages = NONE) -> I
     """Prepares a run of `code` in a temporary folder, which is removed afterwards; it may import the packages."""
     with run_folder() as folder, ExitStack() as files:
         (folder.work / PROGRAM).write_text(code, encoding="utf-8", errors="replace")
-        yield supervised(limits, files, folder=folder, packages=packages.place)
+        place = folder.path / "packages"
+        for one in packages.folders:  # these alone, of all that lie beside them
+            place.mkdir(exist_ok=True)
+            (place / one.name).symlink_to(one)
+        yield supervised(limits, files, folder=folder, packages=str(place) if packages.folders else "")
 
 
 @contextmanager

@@ -39,8 +39,11 @@ async def programmed(block: str, state: State, kit: Kit, asked: str, **how: Any)
         )
     right = [output == pair.output for output, pair in zip(made.train, puzzle.train, strict=True)]
     share = sum(right) / len(right)
-    evidence = Evidence(program="ok" if share == 1 else "failed", examples_passed=share, error=_first_error(made))
     candidate = None if made.outputs is None else written(made.outputs)
+    works = share == 1 and candidate is not None
+    # Whatever it has right of the pairs, a program that fails on a test has not passed.
+    passed = share if share < 1 or works else None
+    evidence = Evidence(program="ok" if works else "failed", examples_passed=passed, error=_first_error(made))
     return exchanges.step(result=_told(state, puzzle, made), candidate=candidate, evidence=evidence, program=source)
 
 

@@ -30,6 +30,7 @@ class Verify(Block):
         seen = task_of(view.of_puzzle(puzzle_of(state.task)), encoding=encoding_of(state.task))
         apart = replace(state, task=seen)
         step = await drawn(self.name, apart, kit, reason.asked(apart), independent=True)
+        step = step.model_copy(update={"turns": ()})  # grids of another view are nothing for later blocks to read
         if step.candidate is None:
             return step
         candidate = written(tuple(map(view.undone, outputs_in(step.candidate))))

@@ -32,7 +32,9 @@ def test_a_turn_of_all_pairs_is_seen(turn):
 def test_sizes_that_all_pairs_share():
     assert "has the size of its input" in told((ONE, ONE), (OTHER, OTHER))
     assert "is 2 times as tall and 3 times as wide" in told(([[1]], [[1] * 3] * 2), ([[1, 2]], [[1, 2] * 3] * 2))
-    assert "the input is 2 times as tall and just as wide as its output" in told(([[1], [2]], [[1]]), ([[3], [2]], [[2]]))
+    assert "the input is 2 times as tall and just as wide as its output" in told(
+        ([[1], [2]], [[1]]), ([[3], [2]], [[2]])
+    )
     assert "Every output is 1x1." in told((ONE, [[1]]), (OTHER, [[4]]))
     assert "In every example" not in told((ONE, [[1]]), (OTHER, [[4, 4]]))
 

@@ -11,16 +11,22 @@ from tests.agent.arc.made_up import A, B, C, D, grid, record
 PUZZLE, _ = puzzle_from(record(((A, B), (C, D)), ((D, A),)), "a")
 
 
+class Runs:
+    """What of a kit runs programs."""
+
+    def __init__(self, sandbox):
+        self._sandbox = sandbox
+
+    async def execute(self, code):
+        return await self._sandbox.run(code)
+
+
 @pytest.fixture(scope="module")
 def made():
     sandbox = open_sandbox("bubblewrap", Limits(cpu_seconds=2, wall_seconds=20), numpy())
 
-    class Runs:
-        async def execute(self, code):
-            return await sandbox.run(code)
-
     async def run(source) -> Transformed:
-        return await transformed(Runs(), source, PUZZLE)
+        return await transformed(Runs(sandbox), source, PUZZLE)
 
     return run
 
@@ -60,7 +66,7 @@ async def test_whatever_is_a_grid_is_taken_for_one(made, body):
         ("return grid + 0.5", "a cell that is float, no colour"),
         ("return [[1], [1, 2]]", "no grid of ARC: a grid is ragged"),
         ("return grid + 9", "no grid of ARC: row 1 of a grid has 1"),
-        ("import numpy\n    return numpy.zeros((31, 1))", "31 rows of 1 cells, and 30 by 30 is the largest"),
+        ("import numpy\n    return numpy.zeros((31, 1))", "returned 31 rows of 1 cells, and 30 by 30 is the largest"),
         ("return grid[5]", "IndexError"),
         ("raise SystemExit(0)", "SystemExit: 0"),
         ("return []", "no grid of ARC: a grid is empty"),
@@ -85,31 +91,51 @@ async def test_one_input_that_fails_leaves_the_others(made):
 @pytest.mark.parametrize(
     ("source", "why"),
     [
-        ("def solve(grid):\n    return grid", "NameError: name 'transform' is not defined"),
-        ("def transform(grid:\n    return grid", "SyntaxError"),
-        ("raise ValueError('no')", "ValueError: no"),
+        ("def solve(grid):\n    return grid", "it defines no function `transform(grid)`"),
+        ("transform = 3", "it defines no function `transform(grid)`"),
+        ("def transform(grid):\n    x = (\n", "SyntaxError: '(' was never closed, line 2"),
+        ("\nraise ValueError('no')", "ValueError: no, line 2"),
+        ("{}['transform']", "KeyError: 'transform', line 1"),
+        ("raise SystemExit", "SystemExit: , line 1"),
         ("while True:\n    pass", "took too long"),
-        ("def transform(grid):\n    while True:\n        pass", "took too long"),
-        ("print('x' * 10_000_000)\ndef transform(grid):\n    return grid", "printed too much"),
+        ("import sys\nsys.__stdout__.write('x' * 10_000_000)", "printed too much"),
         ("import os\nos._exit(0)", "ended before its results were there"),
-        ("print('pilotage transform []')\nraise SystemExit", "ended before its results were there"),
         ("x = [0] * 10**10\ndef transform(grid):\n    return grid", "MemoryError"),
     ],
 )
 async def test_a_program_that_cannot_be_run_is_told(made, source, why):
     found = await made(source)
-    if found.failed is None:  # an error that each input meets
-        assert all(why in one for one in found.train)
-    else:
-        assert why in found.failed and not found.train
+    assert found.failed is not None and why in found.failed and not found.train
 
 
-async def test_a_line_that_looks_like_ours_is_not_taken_for_it(made):
-    forged = 'print(\'pilotage transform [{"output": [[1]]}, {"output": [[1]]}, {"output": [[1]]}]\')\n'
-    found = await made(f"{forged}def transform(grid):\n    return grid")
-    assert found.train == (grid(A), grid(C))
+@pytest.mark.parametrize("end", ["while True:\n            pass", "import os\n        os._exit(0)"])
+async def test_what_was_made_before_a_program_ended_is_kept(made, end):
+    found = await made(f"def transform(grid):\n    if grid.shape == (2, 2):\n        {end}\n    return grid")
+    assert found.train == (grid(A), grid(C)) and found.outputs is None
+    assert isinstance(found.tests[0], str) and ("too long" in found.tests[0] or "ended" in found.tests[0])
 
 
-def test_its_own_lines_keep_their_numbers_and_no_output_is_handed_over():
-    code = harnessed("def transform(grid):\n    return grid", [pair.input for pair in PUZZLE.train])
-    assert code.startswith("def transform(grid):\n    return grid\n") and "'12'" in code and "21" not in code
+@pytest.mark.parametrize(
+    "before",
+    ["list = int = print = type = float = None", "from numpy import *", "print('x' * 1_000_000)", "cell = rows = 1"],
+)
+async def test_names_of_a_program_and_what_it_prints_are_its_own(made, before):
+    assert (await made(f"{before}\ndef transform(grid):\n    return grid")).train == (grid(A), grid(C))
+
+
+async def test_a_grid_without_end_is_told_and_takes_no_room(made):
+    found = await made("import numpy as np\ndef transform(grid):\n    return np.zeros((3000, 3000), dtype=int)")
+    assert "returned 3000 rows of 3000 cells, and 30 by 30 is the largest" in found.train[0]
+
+
+async def test_a_puzzle_of_the_largest_grids_has_room(made):
+    sandbox = open_sandbox("bubblewrap", Limits(), numpy())
+    large = [[9] * 30] * 30
+    puzzle, _ = puzzle_from(record([(large, large)] * 12, [(large, large)] * 2), "b")
+    found = await transformed(Runs(sandbox), "def transform(grid):\n    return grid", puzzle)
+    assert found.outputs == (grid(large),) * 2
+
+
+def test_no_output_is_handed_over():
+    code = harnessed("def transform(grid):\n    return grid", [pair.input for pair in PUZZLE.train], "mark ")
+    assert "'12'" in code and "21" not in code
