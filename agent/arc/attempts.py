@@ -10,7 +10,7 @@ MOST = 2
 """Attempts at each test; the official score looks at no further one."""
 
 Attempts = tuple[tuple[Grid, ...], ...]
-"""For each test of a puzzle, in order, the grids that are tried, the likeliest first; none where there is no guess."""
+"""For each test of a puzzle, in order, the grids that are tried, the likeliest first; one without rows is no guess."""
 
 Answers = Mapping[str, Attempts]
 """The attempts at each puzzle by its id; a puzzle that was not worked on is missing."""

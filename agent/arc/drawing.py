@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from xml.sax.saxutils import escape
 
 from pilotage.agent.arc.attempts import Attempts
@@ -56,7 +57,7 @@ class Panel:
         wrong = len(self.wrong)
         return f"{shown}, {'right' if not wrong else f'{wrong} wrong'}"
 
-    @property
+    @cached_property
     def wrong(self) -> frozenset[tuple[int, int]]:
         """Rows and columns of the cells that differ from what was expected, where both have one size."""
         if self.grid is None or self.expected is None or size(self.grid) != size(self.expected):
@@ -82,7 +83,7 @@ def rows_of(puzzle: Puzzle, outputs: Outputs | None = None, attempts: Attempts |
         right = None if outputs is None else outputs[number]
         row = [Panel(f"test {number + 1}", test)]
         tried = () if attempts is None or number >= len(attempts) else attempts[number]
-        row += [Panel(f"attempt {place}", grid, right) for place, grid in enumerate(tried, 1)]
+        row += [Panel(f"attempt {place}", grid or None, right) for place, grid in enumerate(tried, 1)]
         if right is not None:
             row.append(Panel("is right", right))
         elif not tried:

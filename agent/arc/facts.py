@@ -117,7 +117,7 @@ def _same_colours(pairs: Sequence[Pair]) -> str:
     return f"{'; '.join(parts).capitalize()}." if parts else ""
 
 
-def _only_ground_changes(pairs: Sequence[Pair]) -> str:
+def _recoloured(pairs: Sequence[Pair]) -> str:
     if not _all(pairs, lambda pair: size(pair.input) == size(pair.output)):
         return ""
     changed = {(one, other) for pair in pairs for one, other in _beside(pair.input, pair.output) if one != other}
@@ -147,7 +147,7 @@ def _object_counts(pairs: Sequence[Pair]) -> str:
     return f"Every output has {what[signs.pop()]} its input." if len(signs) == 1 else ""
 
 
-_OF_ALL = (_sizes, _repeated, _turned, _same_colours, _only_ground_changes, _parts, _symmetric, _object_counts)
+_OF_ALL = (_sizes, _repeated, _turned, _same_colours, _recoloured, _parts, _symmetric, _object_counts)
 
 
 def _cells(grid: Grid) -> Iterable[int]:
@@ -211,7 +211,7 @@ def _objects(grid: Grid) -> str:
     if not found:
         return "no object"
     sizes = sorted((len(places) for _, places in found), reverse=True)
-    shown = ", ".join(map(str, sizes[:6])) + (" and fewer" if len(sizes) > 6 else "")
+    shown = ", ".join(map(str, sizes[:6])) + (" and so on" if len(sizes) > 6 else "")
     return f"1 object of {shown} cells" if len(found) == 1 else f"{len(found)} objects of {shown} cells"
 
 
@@ -228,8 +228,11 @@ def _place_of(part: Grid, whole: Grid) -> tuple[int, int] | None:
 
 
 def symmetries(grid: Grid) -> list[str]:
-    """The ways in which a grid is its own mirror image; a line of cells is so across itself, which says nothing."""
-    names = {5: "left to right", 7: "top to bottom", 4: "along the main diagonal", 2: "by a half turn"}
+    """The views in which a grid looks the same; what every single row or column is, says nothing and is left out."""
+    names = {5: "left to right", 7: "top to bottom", 4: "along the main diagonal", 6: "along the other diagonal"}
+    names |= {2: "by a half turn"}
+    if len(grid) == len(grid[0]) == 1:
+        return []
     says_nothing = {5: len(grid[0]) == 1, 7: len(grid) == 1}
     held = [turn for turn in names if not says_nothing.get(turn) and Augmentation(turn).of(grid) == grid]
     return [names[turn] for turn in held]

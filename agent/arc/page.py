@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pilotage.agent.arc.drawing import rows_of, svg
 from pilotage.agent.arc.puzzle import Puzzle
-from pilotage.agent.arc.runs import RunResults
+from pilotage.agent.arc.runs import Result, RunResults
 from pilotage.agent.arc.scoring import Share, SplitScore, score_split
 from pilotage.agent.arc.splits import Split
+from pilotage.agent.trace import Evidence
 from pilotage.navigator.report.page import rendered
 from pilotage.navigator.report.tables import Table
 
+ALL = 1000
+"""More passes than a run can have."""
 HEAD = ("puzzle", "route", "verified", "tests solved", "passes", "tokens")
 
 
@@ -73,9 +75,9 @@ def _overview(run: RunResults, split: Split, score: SplitScore | None) -> Table:
             rows.append((puzzle.id, "", "", "0" if score else "", "0", "0"))
             continue
         solved = "" if score is None else f"{sum(score.puzzles[puzzle.id].solved)} of {len(puzzle.tests)}"
-        usage = [line["usage"]["prompt_tokens"] + line["usage"]["completion_tokens"] for line in lines]
-        verified = "yes" if any(line["verified"] for line in lines) else "no"
-        rows.append((puzzle.id, " → ".join(lines[-1]["route"]), verified, solved, str(len(lines)), f"{sum(usage):,}"))
+        usage = [line.usage.total_tokens for line in lines]
+        verified = "yes" if run.is_solved(puzzle.id, before=ALL) else "no"
+        rows.append((puzzle.id, " → ".join(lines[-1].route), verified, solved, str(len(lines)), f"{sum(usage):,}"))
     return Table(HEAD, tuple(rows), words=3)
 
 
@@ -83,7 +85,7 @@ def _summary(puzzle: Puzzle, run: RunResults, score: SplitScore | None) -> str:
     lines = run.lines(puzzle.id)
     if not lines:
         return "It was not worked on."
-    program = "A program" if any(line["verified"] for line in lines) else "No program"
+    program = "A program" if run.is_solved(puzzle.id, before=ALL) else "No program"
     told = f"{program} has all training pairs right."
     return told if score is None else f"{sum(score.puzzles[puzzle.id].solved)} of {len(puzzle.tests)} solved. {told}"
 
@@ -97,18 +99,17 @@ class StepShown:
     result: str
 
 
-def _steps(lines: list[dict[str, Any]]) -> Iterator[StepShown]:
+def _steps(lines: list[Result]) -> Iterator[StepShown]:
     for number, line in enumerate(lines, 1):
-        for step in line["steps"]:
-            program, result = step.get("program") or "", step.get("result") or ""
-            if program or result:
-                told = _evidence(step["evidence"])
-                title = f"{step['block']}{f' (pass {number})' if len(lines) > 1 else ''}{f': {told}' if told else ''}"
-                yield StepShown(title, program, result)
+        for step in line.steps:
+            if step.program or step.result:
+                told = _told(step.evidence)
+                title = f"{step.block}{f' (pass {number})' if len(lines) > 1 else ''}{f': {told}' if told else ''}"
+                yield StepShown(title, step.program or "", step.result)
 
 
-def _evidence(evidence: Mapping[str, Any]) -> str:
-    if evidence.get("error"):
-        return str(evidence["error"])
-    share = evidence.get("examples_passed")
+def _told(evidence: Evidence) -> str:
+    if evidence.error:
+        return evidence.error
+    share = evidence.examples_passed
     return "" if share is None else f"{share:.0%} of the training pairs"

@@ -39,6 +39,12 @@ class Puzzle:
         asked = sorted(fingerprint(test) for test in self.tests)
         return short_hash([*shown, "?", *asked])
 
+    @cached_property
+    def exact(self) -> str:
+        """A hash of what it shows, in this order: attempts at its tests are told apart by their places."""
+        shown = [fingerprint(pair.input, pair.output) for pair in self.train]
+        return short_hash([*shown, "?", *map(fingerprint, self.tests)])
+
 
 Outputs = tuple[Grid, ...]
 """What each test of a puzzle becomes, in order: for whoever grades, and for nobody else."""

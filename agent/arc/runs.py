@@ -7,13 +7,19 @@ passes found about a puzzle is put together: its attempts are the candidates wit
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import replace as with_other
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pilotage.agent.answers import parse_attempts
 from pilotage.agent.arc.attempts import Attempts, ranked
-from pilotage.agent.arc.splits import Split, load_split
+from pilotage.agent.arc.puzzle import Puzzle
+from pilotage.agent.arc.splits import Split, absolute, load_split
 from pilotage.agent.arc.submissions import Spent
 from pilotage.agent.arc.tasks import outputs_in, task_of
 from pilotage.agent.errors import UsageError
@@ -24,6 +30,7 @@ from pilotage.common.json_text import NotJson, read_json
 
 FILE = "arc.json"
 FORMAT = 1
+_PASS = re.compile(r"pass-([0-9]{1,3})\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -31,9 +38,9 @@ class Asked:
     """What a run is about.
 
     Attributes:
-        split: its specification.
-        name: of the split, with the version of its data.
-        contents: the hash of each puzzle's content by its id, in the order of the split.
+        split: its specification, with whole paths.
+        name: of the split, with the version of its data and what part of it.
+        contents: `Puzzle.exact` of each puzzle by its id, in the order of the split.
         encoding: in which the model reads grids.
     """
 
@@ -45,7 +52,7 @@ class Asked:
     @classmethod
     def of(cls, spec: str, split: Split, encoding: str) -> Asked:
         """What a run over a split is about."""
-        return cls(spec, split.name, {puzzle.id: puzzle.content for puzzle in split.puzzles}, encoding)
+        return cls(absolute(spec), split.name, {puzzle.id: puzzle.exact for puzzle in split.puzzles}, encoding)
 
 
 def begin(folder: Path, asked: Asked, *, resume: bool) -> None:
@@ -56,13 +63,15 @@ def begin(folder: Path, asked: Asked, *, resume: bool) -> None:
             written.
     """
     file = folder / FILE
+    if not file.exists() and passes_of(folder):
+        raise UsageError(f"{folder} holds results, and no {FILE} that says of what: choose another --out")
     if file.exists():
         before = read_asked(folder)
         if not resume:
             raise UsageError(f"{folder} holds a run already; add --resume to go on with it, or choose another --out")
         differing = [name for name in ("name", "contents", "encoding") if getattr(asked, name) != getattr(before, name)]
         if differing:
-            what = {"name": "split", "contents": "puzzles", "encoding": "encoding"}[differing[0]]
+            what = {"name": "split", "contents": "data", "encoding": "encoding"}[differing[0]]
             raise UsageError(f"{folder} holds a run with another {what} (of {before.name}): choose another --out")
         return
     content = {"format": FORMAT, **vars(asked)}
@@ -78,7 +87,12 @@ def read_asked(folder: Path) -> Asked:
         told = read_json(read_ordinary(folder / FILE), strict=True)
         if told["format"] != FORMAT:
             raise UsageError(f"the run in {folder} is of another version of pilotage: use that one")
-        return Asked(told["split"], told["name"], dict(told["contents"]), told["encoding"])
+        asked = Asked(told["split"], told["name"], dict(told["contents"]), told["encoding"])
+        if not all(
+            isinstance(text, str) for text in (asked.split, asked.name, asked.encoding, *asked.contents.values())
+        ):
+            raise TypeError
+        return asked
     except OSError as error:
         raise UsageError(f"{folder} holds no run of `pilotage arc solve`") from error
     except (NotJson, KeyError, TypeError, ValueError) as error:
@@ -88,6 +102,12 @@ def read_asked(folder: Path) -> Asked:
 def pass_file(folder: Path, number: int) -> Path:
     """The results of a pass, numbered from 0."""
     return folder / f"pass-{number}.jsonl"
+
+
+def passes_of(folder: Path) -> dict[int, Path]:
+    """The results files of a folder by the numbers of their passes, in order; other files are nobody's."""
+    found = {int(match[1]): file for file in folder.glob("pass-*.jsonl") if (match := _PASS.fullmatch(file.name))}
+    return dict(sorted(found.items()))
 
 
 class RunResults:
@@ -105,75 +125,127 @@ class RunResults:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.asked = folder, read_asked(folder)
-        self._passes = [dict(_lines(file)) for file in sorted(folder.glob("pass-*.jsonl"), key=_number)]
+        self._passes = {number: dict(_lines(file)) for number, file in passes_of(folder).items()}
 
     def split(self) -> Split:
-        """The split as it is now; raises UsageError where a puzzle of it shows something else than when it was run."""
+        """The puzzles of the run, as their split has them now.
+
+        Raises:
+            UsageError: one shows something else than when it was run, or is gone.
+        """
         split = load_split(self.asked.split)
-        now = {puzzle.id: puzzle.content for puzzle in split.puzzles}
-        if changed := [id for id, content in self.asked.contents.items() if now.get(id) != content]:
-            raise UsageError(
-                f"{changed[0]} is another puzzle than when it was solved, or is gone from {self.asked.split}: give the "
-                "data that the run was made of"
-            )
-        return split
+        now = {puzzle.id: puzzle for puzzle in split.puzzles}
+        for id, shown in self.asked.contents.items():
+            if id not in now or now[id].exact != shown:
+                raise UsageError(
+                    f"{id} is another puzzle than when it was solved, or is gone from {self.asked.split}: give the "
+                    "data that the run was made of"
+                )
+        return with_other(split, name=self.asked.name, puzzles=tuple(now[id] for id in self.asked.contents))
 
     def is_solved(self, id: str, *, before: int) -> bool:
-        """Whether a program of an earlier pass is right on all training pairs of a puzzle."""
-        return any(results[id]["verified"] for results in self._passes[:before] if id in results)
+        """Whether a program of an earlier pass is right on all training pairs of a puzzle, and runs on its tests."""
+        lines = [results[id] for number, results in self._passes.items() if number < before and id in results]
+        return any(step.evidence.examples_passed == 1 for line in lines for step in line.steps)
 
-    def lines(self, id: str) -> list[dict[str, Any]]:
+    def lines(self, id: str) -> list[Result]:
         """The result of a puzzle in each pass that worked on it."""
-        return [results[id] for results in self._passes if id in results]
+        return [results[id] for results in self._passes.values() if id in results]
 
     def answers(self, split: Split) -> dict[str, Attempts]:
         """The attempts at each puzzle that was worked on."""
         found = {}
         for puzzle in split.puzzles:
-            if lines := self.lines(puzzle.id):
+            if lines := [line for line in self.lines(puzzle.id) if line.error is None]:
                 task = task_of(puzzle, encoding=self.asked.encoding)
-                best = candidates(task, [step for line in lines for step in _steps(line)])
+                best = candidates(task, list(_reached(lines, len(puzzle.tests))))
                 found[puzzle.id] = ranked([outputs_in(one.text) for one in best], len(puzzle.tests))
         return found
 
+    def answers_of(self, puzzle: Puzzle) -> dict[str, Attempts]:
+        """The attempts at one puzzle, by its id.
+
+        Raises:
+            UsageError: the run is not over this puzzle.
+        """
+        if self.asked.contents.get(puzzle.id) != puzzle.exact:
+            raise UsageError(
+                f"the run in {self.folder} is not over this puzzle {puzzle.id}: name the split that it is of"
+            )
+        return self.answers(Split(self.asked.name, (puzzle,), {}))
+
     def spent(self) -> dict[str, Spent]:
         """What each puzzle took in all passes."""
-        return {id: _spent(self.lines(id)) for id in self.asked.contents if self.lines(id)}
+        began = _changed(self.folder / FILE)
+        ended = max((_changed(file) for file in passes_of(self.folder).values()), default=began)
+        return {id: _spent(lines, began, ended) for id in self.asked.contents if (lines := self.lines(id))}
+
+    @property
+    def failed(self) -> tuple[str, ...]:
+        """The puzzles of which the newest pass came to an error."""
+        return tuple(id for id in self.asked.contents if (lines := self.lines(id)) and lines[-1].error is not None)
 
     @property
     def models(self) -> tuple[str, ...]:
         """The models that were asked, by name."""
-        return tuple(dict.fromkeys(line["model"] for results in self._passes for line in results.values()))
+        return tuple(dict.fromkeys(line.model for results in self._passes.values() for line in results.values()))
 
 
-def _lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+class Result(BaseModel):
+    """What is read again of a result's line."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task_id: str
+    route: tuple[str, ...]
+    steps: tuple[Step, ...]
+    verified: bool
+    usage: Usage
+    model: str
+    error: str | None = None
+
+
+def _lines(file: Path) -> Iterator[tuple[str, Result]]:
     with file.open("rb") as lines:
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             if not line.endswith(b"\n"):
                 return  # torn by a kill: its puzzle is not done yet
             try:
-                result = read_json(line)
-                yield result["task_id"], result
-            except (NotJson, KeyError, TypeError) as error:
-                raise UsageError(f"{file} is damaged: a line of it is no result") from error
+                result = Result.model_validate(read_json(line))
+            except (NotJson, ValidationError) as error:
+                raise UsageError(f"{file}, line {number} is no result of a puzzle") from error
+            yield result.task_id, result
 
 
-def _number(file: Path) -> int:
-    digits = file.stem.removeprefix("pass-")
-    return int(digits) if digits.isdecimal() else 0
+def _reached(lines: Iterable[Result], tests: int) -> Iterator[Step]:
+    """The steps that reached outputs for all tests.
+
+    A last step that only puts them in order has no call of the model and is left out; a reply that a later pass repeats
+    word for word is one reply, and agrees with nobody.
+    """
+    seen = set[tuple[str, str]]()
+    for line in lines:
+        for step in line.steps:
+            attempts = None if step.candidate is None else parse_attempts(step.candidate)
+            if attempts is None or len(attempts) != tests or not all(attempts):
+                continue
+            if step.block == "answer" and not step.usage.llm_calls:
+                continue
+            if (step.block, step.text) not in seen:
+                seen.add((step.block, step.text))
+                yield step
 
 
-def _steps(line: Mapping[str, Any]) -> list[Step]:
-    """The steps of a result that reached a candidate, without the last one, which only puts them in order."""
-    steps = [Step.model_validate(step) for step in line["steps"]]
-    return [step for step in steps if step.block != "answer" or len(steps) == 1 or step.usage.llm_calls]
-
-
-def _spent(lines: list[dict[str, Any]]) -> Spent:
-    usages = [Usage.model_validate(line["usage"]) for line in lines]
+def _spent(lines: Sequence[Result], began: datetime, ended: datetime) -> Spent:
     return Spent(
-        lines[-1]["model"],
-        sum(usage.prompt_tokens for usage in usages),
-        sum(usage.completion_tokens for usage in usages),
-        sum(usage.cost or 0.0 for usage in usages),
+        lines[-1].model,
+        sum(line.usage.prompt_tokens for line in lines),
+        sum(line.usage.completion_tokens for line in lines),
+        sum(line.usage.cost or 0.0 for line in lines),
+        began,
+        ended,
     )
+
+
+def _changed(file: Path) -> datetime:
+    return datetime.fromtimestamp(file.stat().st_mtime, UTC)

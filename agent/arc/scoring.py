@@ -17,6 +17,7 @@ from pilotage.agent.arc.attempts import MOST, Answers, Attempts
 from pilotage.agent.arc.puzzle import Outputs
 from pilotage.agent.arc.splits import Split
 from pilotage.agent.errors import UsageError
+from pilotage.common.statistics import wilson
 from pilotage.navigator.evaluation.bootstrap import Interval, Resampler
 
 
@@ -125,17 +126,7 @@ def score_split(split: Split, answers: Answers) -> SplitScore:
 
 def _share(values: Sequence[float], resampler: Resampler) -> Share:
     column = np.array(values, dtype=float)
-    return Share(float(column.mean()), resampler.accuracy(column))
-
-
-def pass_at(k: int, samples: int, right: int) -> float:
-    """That one of k samples drawn of n is right, where c are: 1 - C(n-c, k) / C(n, k) (Chen et al. 2021, section 2.1).
-
-    Raises:
-        ValueError: there are fewer samples than that, or fewer than are right.
-    """
-    if not 1 <= k <= samples or not 0 <= right <= samples:
-        raise ValueError(f"pass@{k} needs {k} samples at least, and no more right ones than samples")
-    if samples - right < k:
-        return 1.0
-    return 1.0 - float(np.prod(1.0 - k / np.arange(samples - right + 1, samples + 1)))
+    mean = float(column.mean())
+    if np.all(column == column[0]):  # nothing varies, which is no certainty
+        return Share(mean, wilson(mean * len(column), len(column)))
+    return Share(mean, resampler.mean(column))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from pilotage.common.json_text import NotJson, read_json
 from pilotage.common.paths import expanded
 
 IDS, SOLUTIONS = "ids", "solutions"
+NAMED = re.compile(r"[^\s/\\;,.\x00-\x1f\x7f][^/\\;,\x00-\x1f\x7f]{0,99}")
+"""What can be a puzzle's id, and the name of its file in a submission."""
+RESERVED = ("results",)
 CHALLENGES = "challenges"
 """What Kaggle calls a file of puzzles without outputs; one of the outputs is called the same with `solutions`."""
 
@@ -38,7 +42,7 @@ class Split:
     """Puzzles to solve.
 
     Attributes:
-        name: as it was asked for, with the version of its data.
+        name: as it was asked for, with the version of its data, and what part of it.
         puzzles: in order, each id once.
         outputs: of the tests of each puzzle by its id, where they are known: for graders alone.
         defects: what was left out, and why.
@@ -50,6 +54,14 @@ class Split:
     outputs: Mapping[str, Outputs]
     defects: tuple[PuzzleDefect, ...] = ()
     solutions: Path | None = None
+
+    def puzzle(self, id: str) -> Puzzle:
+        """The puzzle of an id; raises UsageError where there is none, with the nearest."""
+        by_id = {puzzle.id: puzzle for puzzle in self.puzzles}
+        if id not in by_id:
+            left_out = next((f": it is left out, {one.message}" for one in self.defects if one.id == id), "")
+            raise UsageError(f"{self.name} has no puzzle {id!r:.40}{did_you_mean(id, by_id)}{left_out}")
+        return by_id[id]
 
 
 def load_split(text: str) -> Split:
@@ -65,10 +77,26 @@ def load_split(text: str) -> Split:
         UsageError: there is no such split, version, file or id, or nothing in it is a puzzle.
     """
     spec = parse_spec(text, VERSIONS, words=(IDS, SOLUTIONS))
-    read = _by_name(spec) if spec.source else _by_path(spec)
-    if not read.puzzles:
-        raise UsageError(_nothing(text, read.defects))
-    return _chosen(read, spec)
+    try:
+        read = _by_name(spec) if spec.source else _by_path(spec)
+        if not read.puzzles:
+            raise UsageError(_nothing(text, read.defects))
+        return _chosen(read, spec, text.partition(";")[2])
+    except OSError as error:  # a name that is too long, say
+        raise UsageError(f"{text[:200]!r} cannot be read ({error.strerror})") from error
+
+
+def absolute(text: str) -> str:
+    """A specification that names the same split wherever it is read: its paths are whole."""
+    spec, options = parse_spec(text, VERSIONS, words=(IDS, SOLUTIONS)), text.partition(";")[2]
+    if spec.source:
+        return text
+    parts = [str(expanded(spec.target).absolute())]
+    for option in options.split(";") if options else []:
+        name, _, value = option.partition("=")
+        is_file = name.strip() == SOLUTIONS or (name.strip() == IDS and expanded(value.strip()).is_file())
+        parts.append(f"{name}={expanded(value.strip()).absolute()}" if is_file else option)
+    return ";".join(parts)
 
 
 def _nothing(text: str, defects: tuple[PuzzleDefect, ...]) -> str:
@@ -77,20 +105,19 @@ def _nothing(text: str, defects: tuple[PuzzleDefect, ...]) -> str:
     return f"nothing in {text!r:.200} is a puzzle: {defects[0]}"
 
 
-def _chosen(split: Split, spec: Spec) -> Split:
+def _chosen(split: Split, spec: Spec, options: str) -> Split:
     """The puzzles that a specification asks for, of all there are."""
     by_id = {puzzle.id: puzzle for puzzle in split.puzzles}
     asked = spec.word(IDS)
     ids = list(by_id) if asked is None else _ids(asked, by_id)
-    for id in ids:
-        if id not in by_id:
-            left_out = next((f": it is left out, {one.message}" for one in split.defects if one.id == id), "")
-            raise UsageError(f"{split.name} has no puzzle {id!r:.40}{did_you_mean(id, by_id)}{left_out}")
-    chosen = tuple(by_id[id] for id in spec.chosen(dict.fromkeys(ids)))
+    if not ids:
+        raise UsageError(f"the option {IDS!r} names no id: write {IDS}=ID,ID,... or {IDS}=FILE")
+    chosen = tuple(map(split.puzzle, spec.chosen(dict.fromkeys(ids))))
     if not chosen:
         raise UsageError(f"{split.name} has {len(ids)} puzzles, and the offset {spec.offset} is beyond them")
     outputs = {puzzle.id: split.outputs[puzzle.id] for puzzle in chosen if puzzle.id in split.outputs}
-    return Split(split.name, chosen, outputs, split.defects, split.solutions)
+    part = ";".join(one for one in options.split(";") if one and one.partition("=")[0].strip() != SOLUTIONS)
+    return Split(f"{split.name};{part}" if part else split.name, chosen, outputs, split.defects, split.solutions)
 
 
 def _ids(asked: str, known: Mapping[str, Puzzle]) -> list[str]:
@@ -157,6 +184,8 @@ def _read(name: str, file: Path, records: Any, solutions: Mapping[str, Any], sol
     for id, record in records:
         place = record if isinstance(record, Path) else file
         try:
+            if not NAMED.fullmatch(id) or id in RESERVED:
+                raise TaskError("its id can be no file's name: use letters, digits, - and _")
             content = _record(record) if isinstance(record, Path) else record
             puzzle, own = puzzle_from(content, id)
             known = _solutions(puzzle, solutions[id], own) if id in solutions else own
@@ -199,8 +228,3 @@ def _json(content: bytes, path: Path) -> Any:
         return read_json(content, strict=True)
     except NotJson as error:
         raise UsageError(f"{path} is no JSON ({error})") from error
-
-
-def ids_of(split: Split) -> Iterator[str]:
-    """The ids of its puzzles, in order."""
-    return (puzzle.id for puzzle in split.puzzles)

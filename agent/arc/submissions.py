@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pilotage.agent.arc.arckit_data import PARTS, VERSIONS
 from pilotage.agent.arc.attempts import MOST, Answers, Attempts
 from pilotage.agent.arc.grids import Grid, grid_from
 from pilotage.agent.arc.puzzle import Puzzle
@@ -72,8 +73,11 @@ def write_harness(folder: Path, split: Split, answers: Answers, spent: Mapping[s
     What a puzzle took is told with its first attempt, since its attempts come of one run.
 
     Raises:
-        UsageError: a file cannot be written.
+        UsageError: the folder holds other puzzles, which would be scored with these; or a file cannot be written.
     """
+    others = sorted(file.stem for file in folder.glob("*.json") if file.stem not in {*answers, "results"})
+    if others:
+        raise UsageError(f"{folder} holds {others[0]}.json already, which would be scored, too: name another folder")
     written = 0
     for puzzle in split.puzzles:
         if puzzle.id not in answers:
@@ -149,8 +153,8 @@ def write_community(
 ) -> None:
     """Writes the community's file with the official score; raises UsageError where nothing can be scored or written."""
     benchmark, _, part = split.name.partition("@")[0].partition(":")
-    if not part:
-        raise UsageError(f"the community's leaderboard is for arc1 and arc2, and {split.name} is of neither")
+    if benchmark not in VERSIONS or part not in PARTS or ";" in split.name:
+        raise UsageError(f"the community's leaderboard is for whole splits of arc1 and arc2, and {split.name} is none")
     costs = [one.cost for one in spent.values()]
     cost = sum(costs) if all(costs) else None
     score = score_split(split, answers).official.value
@@ -181,17 +185,18 @@ def _attempts(tests: Any, id: str, path: Path) -> Attempts:
 
 
 def _at_test(test: dict[str, Any], number: int, id: str, path: Path) -> tuple[Grid, ...]:
-    """The attempts at one test, a third one left out; one that is empty, or null, is no guess."""
-    grids = []
+    """The attempts at one test, a third one left out; one that is empty, or null, is no guess and right nowhere."""
+    grids: list[Grid] = []
     for name in NAMES:
         given = test.get(name)
         given = given.get("answer") if isinstance(given, dict) else given
         try:
             given = read_json(given) if isinstance(given, str) else given
-            if given not in (None, []):
-                grids.append(grid_from(given))
+            grids.append(() if given in (None, []) else grid_from(given))
         except (TaskError, NotJson) as error:
             raise UsageError(f"{path}: {id}, test {number}, {name}: {error}") from error
+    while grids and not grids[-1]:
+        grids.pop()
     return tuple(grids)
 
 

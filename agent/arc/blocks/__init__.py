@@ -15,10 +15,18 @@ from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.plan import Plan
 from pilotage.agent.blocks.recall import Recall
 
+AGAIN = 0.7
+"""Temperature of a further pass over a puzzle: what is asked as before would be answered as before."""
 
-def registry() -> Registry:
-    """The blocks for puzzles."""
-    return Registry((Look(), Reason(), Plan(), Program(), Reflect(), Verify(), Sample(), Recall(), Answer()))
+
+def registry(temperature: float = 0.0) -> Registry:
+    """The blocks for puzzles.
+
+    Args:
+        temperature: at which programs, repairs and outputs are written; draws of `sample` have their own.
+    """
+    written = (Reason(temperature), Plan(), Program(temperature), Reflect(temperature))
+    return Registry((Look(), *written, Verify(), Sample(), Recall(), Answer()))
 
 
 __all__ = ["Answer", "Look", "Program", "Reason", "Reflect", "Sample", "Verify", "registry"]

@@ -18,5 +18,9 @@ PROMPT = (
 class Program(program.Program):
     """Writes a program that transforms a grid, and runs it on all pairs and tests. One LLM call."""
 
+    def __init__(self, temperature: float = 0.0) -> None:
+        self.temperature = temperature
+
     async def run(self, state: State, kit: Kit) -> Step:
-        return await programmed(self.name, state, kit, PROMPT, independent=is_apart(state))
+        how = {"independent": is_apart(state), "temperature": self.temperature}
+        return await programmed(self.name, state, kit, PROMPT, **how)

@@ -25,8 +25,12 @@ class Reason(Block):
 
     name = "reason"
 
+    def __init__(self, temperature: float = 0.0) -> None:
+        self.temperature = temperature
+
     def applicable(self, state: State) -> bool:
         return not was_asked(state, lambda step: step.block == self.name)
 
     async def run(self, state: State, kit: Kit) -> Step:
-        return await drawn(self.name, state, kit, asked(state), independent=is_apart(state))
+        how = {"independent": is_apart(state), "temperature": self.temperature}
+        return await drawn(self.name, state, kit, asked(state), **how)

@@ -18,10 +18,15 @@ class Reflect(Block):
 
     name = "reflect"
 
+    def __init__(self, temperature: float = 0.0) -> None:
+        self.temperature = temperature
+
     def applicable(self, state: State) -> bool:
         last = state.last
         failed = last is not None and last.program is not None and last.evidence.program == "failed"
         return failed and state.abilities.sandbox and state.trace.count(self.name) < MAX_REFLECTIONS
 
     async def run(self, state: State, kit: Kit) -> Step:
-        return await programmed(self.name, state, kit, PROMPT, continuing=True)
+        number = state.trace.count(self.name)
+        how = {"continuing": True, "temperature": self.temperature, "sample": number}
+        return await programmed(self.name, state, kit, PROMPT, **how)

@@ -12,7 +12,7 @@ from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.memory.options import StoreOptions
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.terminal import plain, progress, screen
+from pilotage.agent.cli.terminal import number_of, plain, progress, screen
 
 if TYPE_CHECKING:
     from pilotage.agent.arc.splits import Split
@@ -64,7 +64,7 @@ def check(
     if memory is not None:
         with StoreOptions(memory, "default").open() as store:
             odd += taught(judged, store.events(None))
-    known = {taught.name: overlaps(judged, taught) for taught in map(load_split, against or ())}
+    known = {other: overlaps(judged, load_split(other)) for other in against or ()}
     data = {
         **_told(judged),
         "findings": [vars(one) for one in odd],
@@ -98,12 +98,12 @@ def show(
     from pilotage.agent.errors import UsageError
     from pilotage.common.files import replace
 
-    shown = load_split(f"{split};ids={id}")
-    (puzzle,) = shown.puzzles
+    shown = load_split(split)
+    puzzle = shown.puzzle(id)
     right = shown.outputs.get(id) if outputs or run is not None else None
     attempts = None
     if run is not None:
-        answers = RunResults(run).answers(shown) if (run / FILE).exists() else read_submission(run)
+        answers = RunResults(run).answers_of(puzzle) if (run / FILE).exists() else read_submission(run)
         attempts = answers.get(id, ())
     rows = rows_of(puzzle, right, attempts)
     data = {
@@ -115,11 +115,11 @@ def show(
     }
     if out is None:
         return Output(data, lambda console: print_puzzle(console, f"{shown.name} {id}", rows))
-    if out.suffix not in (".svg", ".png"):
+    if out.suffix.lower() not in (".svg", ".png"):
         raise UsageError(f"a picture is an SVG or a PNG: {out} ends in neither .svg nor .png")
     file_to_write(out)
     rows = titled(rows, id)
-    replace(out, png(rows) if out.suffix == ".png" else svg(rows).encode())
+    replace(out, png(rows) if out.suffix.lower() == ".png" else svg(rows).encode())
     return Output(data | {"file": str(out)}, f"written to {plain(out)}")
 
 
@@ -208,17 +208,21 @@ def submit(
     """Write the attempts of a run as a submission."""
     from pilotage.agent.arc.runs import RunResults
     from pilotage.agent.arc.submissions import write_community, write_harness, write_kaggle
+    from pilotage.agent.errors import UsageError
 
     results = RunResults(run)
     split = results.split()
     answers = results.answers(split)
     missing = len(split.puzzles) - len(answers)
+    if not answers:
+        raise UsageError(f"there is nothing to submit: no puzzle of {run} was attempted")
+    if community is not None:
+        write_community(community, name, split, answers, results.models, results.spent())
     if harness:
         write_harness(out, split, answers, results.spent())
     else:
+        file_to_write(out)
         write_kaggle(out, split, answers)
-    if community is not None:
-        write_community(community, name, split, answers, results.models, results.spent())
     text = f"written to {plain(out)}: {len(answers)} of {len(split.puzzles)} puzzles with attempts"
     return Output({"file": str(out), "puzzles": len(split.puzzles), "missing": missing}, text)
 
@@ -237,4 +241,7 @@ def _print_split(console: Screen, split: Split) -> None:
     console.print_left_out(split.defects)
     tests = sum(len(puzzle.tests) for puzzle in split.puzzles)
     solved = f", solutions from {plain(split.solutions)}" if split.solutions is not None else ""
-    console.print_line(f"[bold]{plain(split.name)}[/]  {len(split.puzzles)} puzzles, {tests} tests{solved}")
+    counted = f"{number_of(len(split.puzzles), 'puzzle')}, {number_of(tests, 'test')}"
+    console.print_line(f"[bold]{plain(split.name)}[/]  {counted}{solved}")
+    if split.defects:
+        console.print(f"{number_of(len(split.defects), 'puzzle')} left out, which count nowhere")

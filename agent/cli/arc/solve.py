@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.arc.printing import print_score
+from pilotage.agent.cli.arc.printing import NAMED, print_score
 from pilotage.agent.cli.options import SingleRunOptions, expert, for_tasks, run_limit
 from pilotage.agent.cli.terminal import number_of, plain, print_json, screen
 
@@ -63,26 +63,53 @@ def solve(
 
     console = screen(errors=True, soft_wrap=True)
     settings = options.settings()
+    _require_fit(settings)
     puzzles = load_split(split)
     console.print_left_out(puzzles.defects)
     tasks = [task_of(one, puzzles.outputs.get(one.id), options.encoding) for one in puzzles.puzzles]
-    begin(out, Asked.of(split, puzzles, options.encoding), resume=resume)
-    if odd := findings(puzzles):
-        console.print_line(f"{number_of(len(odd), 'puzzle')} should not be judged: `pilotage arc check` names them")
     model = model_of(settings)
+    begin(out, Asked.of(split, puzzles, options.encoding), resume=resume)
+    if odd := len({one.id for one in findings(puzzles)}):
+        console.print_line(f"{number_of(odd, 'puzzle')} should perhaps not be judged: `pilotage arc check` says why")
     for number in range(options.retries + 1):
         run = RunResults(out)
         waiting = [task for task in tasks if not run.is_solved(task.id, before=number)]
         if waiting:
             _solve_pass(number, waiting, out, settings, model, console)
-    tell_score(RunResults(out), puzzles, as_json=as_json)
+    run = RunResults(out)
+    tell_score(run, puzzles, as_json=as_json)
+    if puzzles.defects or run.failed:
+        raise typer.Exit(1)
+
+
+def _require_fit(settings: Settings) -> None:
+    """Raises UsageError for what puzzles cannot be solved by, before anything is kept or paid."""
+    from pilotage.agent.arc.blocks import registry
+    from pilotage.agent.arc.routing import NAME
+    from pilotage.agent.errors import UsageError
+    from pilotage.agent.routing.observation import Observer
+    from pilotage.agent.routing.policies import policy_for
+    from pilotage.agent.strategies.method import is_strategy
+
+    if settings.sandbox == "subprocess":
+        raise UsageError(
+            "puzzles are not solved in the sandbox mode `subprocess`: a program could read there what their tests "
+            "become. Use bubblewrap, or none to solve without programs"
+        )
+    if is_strategy(settings.policy) or settings.policy in ("llm", "experience"):
+        raise UsageError(
+            f"{settings.policy!r:.80} cannot solve puzzles: use arc, default, one-bit, fixed:..., or a .toml"
+        )
+    if settings.policy != NAME:
+        blocks = registry()
+        policy_for(settings.policy, blocks.actions, Observer(blocks, settings.observation).spec, effort=settings.effort)
 
 
 def _solve_pass(
     number: int, tasks: list[Task], out: Path, settings: Settings, model: ModelClient, console: Screen
 ) -> None:
-    """One pass over the puzzles that wait for it, with a seed of its own."""
-    from pilotage.agent.arc.blocks import registry
+    """One pass over the puzzles that wait for it, with a seed of its own; a further one draws what it asks."""
+    from pilotage.agent.arc.blocks import AGAIN, registry
     from pilotage.agent.arc.routing import NAME, arc_policy
     from pilotage.agent.arc.runs import pass_file
     from pilotage.agent.cli.assembly import assemble
@@ -91,15 +118,18 @@ def _solve_pass(
     from pilotage.agent.sandbox.packages import numpy
 
     settings = settings.model_copy(update={"seed": settings.seed + number})
-    policy = arc_policy() if settings.policy == NAME else settings.policy
-    sandbox = open_sandbox(settings.sandbox, packages=numpy()) or "none"
+    others: dict[str, Any] = {
+        "policy": arc_policy() if settings.policy == NAME else settings.policy,
+        "registry": registry(AGAIN if number else 0.0),
+        "sandbox": open_sandbox(settings.sandbox, packages=numpy()) or "none",
+    }
     with open_results(pass_file(out, number), settings, model, resume=True) as results:
         batch = Batch(tasks, None, settings, results, console, as_json=False)
         batch.regrade()
         if batch.waiting:
             if number:
                 console.print(f"pass {number + 1}: {number_of(len(tasks), 'puzzle')} that no program has solved")
-            with assemble(settings, model=model, policy=policy, registry=registry(), sandbox=sandbox) as agent:
+            with assemble(settings, model=model, **others) as agent:
                 batch.solve(agent)
 
 
@@ -109,17 +139,20 @@ def tell_score(run: RunResults, split: Split, *, as_json: bool) -> None:
 
     console, answers, spent = screen(), run.answers(split), run.spent()
     tokens = sum(one.prompt_tokens + one.completion_tokens for one in spent.values())
-    data: dict[str, Any] = {"split": split.name, "run": str(run.folder), "attempted": len(answers), "tokens": tokens}
-    if not split.outputs:
-        if as_json:
-            print_json(data)
-        else:
-            console.print_line(f"{number_of(len(answers), 'puzzle')} attempted, {tokens:,} tokens: pilotage arc submit")
-        return
-    score = score_split(split, answers)
+    unknown = [puzzle.id for puzzle in split.puzzles if puzzle.id not in split.outputs]
+    score = None if unknown else score_split(split, answers)
     if as_json:
-        print_json(data | score.to_json())
+        data = {"split": split.name, "run": str(run.folder), "attempted": len(answers), "tokens": tokens}
+        data |= {"failed": list(run.failed), "left_out": [vars(defect) for defect in split.defects]}
+        print_json(data if score is None else data | score.to_json())
+        return
+    console.print_line(f"[bold]{plain(split.name)}[/]  {number_of(len(answers), 'puzzle')} attempted")
+    if score is None:
+        console.print(f"nothing is scored: {number_of(len(unknown), 'puzzle')} without known outputs")
     else:
-        console.print_line(f"[bold]{plain(split.name)}[/]  {number_of(len(answers), 'puzzle')} attempted")
         print_score(console, score)
-        console.print(f"{tokens:,} tokens, {tokens / max(1, len(answers)):,.0f} a puzzle")
+    if run.failed:
+        console.print_line(
+            f"[red]not solved[/] {plain(', '.join(run.failed[:NAMED]))}: the same command tries them again"
+        )
+    console.print(f"{tokens:,} tokens, {tokens / max(1, len(answers)):,.0f} a puzzle")

@@ -32,7 +32,8 @@ def test_a_run_is_scored_and_submitted(here, command_line):
     told = json.loads(command_line("arc", "score", "R", "--json").out)
     assert told["official"]["value"] == 1 and told["first_attempt"]["value"] == 0.5
     code, _, err = command_line("arc", "submit", "R", "--out", "sub.json", "--community", "y.yaml")
-    assert code == 2 and "is for arc1 and arc2" in err
+    assert code == 2 and "is for whole splits of arc1 and arc2" in err and not (here / "sub.json").exists()
+    assert command_line("arc", "submit", "R", "--out", "sub.json").code == 0
     assert command_line("arc", "submit", "R", "--out", "h", "--harness").code == 0
     for submission in ("sub.json", "h"):
         assert json.loads(command_line("arc", "score", submission, "--split", "p.json", "--json").out)["scores"] == {
@@ -73,7 +74,7 @@ def test_a_split_without_outputs_is_solved_and_submitted_unscored(here, command_
 def test_a_malformed_puzzle_is_told_and_the_others_are_solved(here, command_line):
     write(here / "p.json", {"flip": FLIPPED, "ragged": record((([[1], [1, 2]], [[1]]),))})
     code, out, err = command_line(*SOLVE)
-    assert code == 0 and "left out" in err and "ragged" in err and "1 puzzle attempted" in out
+    assert code == 1 and "left out" in err and "ragged" in err and "1 puzzle attempted" in out
 
 
 @pytest.mark.parametrize(
@@ -81,7 +82,7 @@ def test_a_malformed_puzzle_is_told_and_the_others_are_solved(here, command_line
     [
         ((), "holds a run already; add --resume"),
         (("--resume", "--encoding", "words"), "holds a run with another encoding"),
-        (("--resume", "--split", "p.json;ids=odd"), "holds a run with another puzzles"),
+        (("--resume", "--split", "p.json;ids=odd"), "holds a run with another split"),
         (("--resume", "--policy", "fixed:program,answer"), "was made with policy 'arc', not 'fixed:program,answer'"),
         (("--resume", "--max-calls", "2"), "was made with max_calls"),
         (("--encoding", "word"), "no encoding 'word'"),
@@ -156,3 +157,83 @@ def test_the_page_of_a_run_that_cannot_be_scored(here, command_line):
     write(here / "p.json", {"flip": record((([[1, 2]], [[2, 1]]),), (([[4, 5]], None),), hidden=True)})
     assert command_line(*SOLVE).code == 0 and command_line("arc", "page", "R", "--out", "r.html").code == 0
     assert "nothing is scored" in (here / "r.html").read_text()
+
+
+def test_puzzles_are_not_solved_where_a_program_could_read_their_outputs(here, command_line):
+    code, out, err = command_line(*SOLVE, "--sandbox", "subprocess")
+    assert code == 2 and not out and "could read there what their tests become" in err and not (here / "R").exists()
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--model", "scripted:nowhere.json"), "nowhere.json"),
+        (("--policy", "rules"), "decompose"),
+        (("--policy", "strategy:self-consistency;n=2"), "cannot solve puzzles"),
+        (("--policy", "fixed:progam,answer"), "progam"),
+    ],
+)
+def test_what_cannot_be_begun_leaves_nothing_behind(here, command_line, more, why):
+    code, _, err = command_line(*SOLVE, *more)
+    assert code == 2 and why in err and not (here / "R").exists()
+
+
+def test_a_puzzle_is_solved_by_programs_alone(here, command_line):
+    assert command_line(*SOLVE, "--policy", "fixed:reason,sample,answer", "--retries", "1").code == 0
+    assert [line["task_id"] for line in lines(here, 1)] == ["flip", "odd"], "nothing that was written down is a program"
+
+
+def test_a_reply_that_is_repeated_in_each_pass_is_one_reply(here, command_line):
+    write(here / "s.json", {"rules": {"numpy array|corrected": KEEP, "": "```\n9 8\n```"}})
+    assert command_line(*SOLVE, "--retries", "2").code == 0
+    assert json.loads(command_line("arc", "score", "R", "--json").out)["scores"]["odd"] == 1
+    first = json.loads((here / "R" / "pass-0.jsonl").read_text().splitlines()[1])["answer"]
+    assert "attempt 2, 1x2, right" in command_line("arc", "show", "odd", "--split", "p.json", "--run", "R").out, first
+
+
+def test_tests_in_another_order_are_another_puzzle(here, command_line):
+    write(here / "p.json", {"two": record((([[1, 2]], [[2, 1]]),), (([[4, 5]], [[5, 4]]), ([[6, 7]], [[7, 6]])))})
+    assert command_line(*SOLVE).code == 0
+    write(here / "p.json", {"two": record((([[1, 2]], [[2, 1]]),), (([[6, 7]], [[7, 6]]), ([[4, 5]], [[5, 4]])))})
+    assert "two is another puzzle" in command_line("arc", "score", "R").err
+
+
+def test_a_split_that_has_grown_changes_nothing_and_a_run_is_scored_from_anywhere(here, command_line, monkeypatch):
+    assert command_line(*SOLVE).code == 0
+    write(here / "p.json", {"flip": FLIPPED, "odd": ODD, "new": record()})
+    monkeypatch.chdir("/")
+    told = json.loads(command_line("arc", "score", here / "R", "--json").out)
+    assert set(told["scores"]) == {"flip", "odd"} and told["official"]["value"] == 1
+
+
+def test_files_of_others_beside_the_passes_are_left_alone(here, command_line):
+    assert command_line(*SOLVE).code == 0
+    before = command_line("arc", "score", "R", "--json").out
+    (here / "R" / "pass-0-copy.jsonl").write_bytes((here / "R" / "pass-0.jsonl").read_bytes())
+    assert command_line("arc", "score", "R", "--json").out == before
+    (here / "R" / "arc.json").unlink()
+    assert "holds results, and no arc.json" in command_line(*SOLVE).err
+
+
+@pytest.mark.parametrize("line", ['{"task_id": "flip"}', '{"task_id": ["a"]}', "3", "{}"])
+def test_a_damaged_line_is_one_sentence(here, command_line, line):
+    assert command_line(*SOLVE).code == 0
+    with (here / "R" / "pass-0.jsonl").open("a") as file:
+        file.write(line + "\n")
+    for command in (("score", "R"), ("submit", "R", "--out", "x.json"), ("page", "R", "--out", "x.html")):
+        code, _, err = command_line("arc", *command)
+        assert code == 2 and "line 3 is no result" in err and err.count("\n") == 1
+
+
+def test_where_some_outputs_are_not_known_nothing_is_scored(here, command_line):
+    write(here / "p.json", {"flip": FLIPPED, "hid": record((([[1, 2]], [[2, 1]]),), (([[4, 5]], None),), hidden=True)})
+    code, out, _ = command_line(*SOLVE)
+    assert code == 0 and "nothing is scored: 1 puzzle without known outputs" in out
+    assert command_line("arc", "submit", "R", "--out", "sub.json").code == 0
+
+
+def test_a_run_without_an_attempt_is_not_submitted(here, command_line):
+    assert command_line(*SOLVE).code == 0
+    (here / "R" / "pass-0.jsonl").write_text("")
+    assert "there is nothing to submit" in command_line("arc", "submit", "R", "--out", "sub.json").err
+    assert command_line("arc", "submit", "R", "--out", ".").code == 2

@@ -119,3 +119,32 @@ def test_the_room_for_a_reply_grows_with_the_grids_that_it_needs():
     large, _ = puzzle_from(record((([[1] * 20] * 20, [[1] * 20] * 20),), (([[1] * 20] * 20, [[1]]),)), "c")
     several, _ = puzzle_from(record((([[1]], [[1]]),), (([[1]], [[1]]),) * 3), "d")
     assert small < room(several) < room(large) < 2100
+
+
+def test_a_program_that_fails_on_a_test_is_repaired_though_it_has_all_pairs_right():
+    fails = "```python\ndef transform(grid):\n    return grid[:, ::-1] if grid[0, 0] < 4 else 1 / 0\n```"
+    run, model = solved([fails, FLIP], arc_policy())
+    assert run.route == ("look", "program", "reflect", "answer") and run.score == 1
+    assert "right on all examples, and on a test input it failed: ZeroDivisionError" in model.calls[1].text
+
+
+def test_outputs_that_were_written_down_alike_are_not_verified():
+    run, _ = solved(["```\n4 5\n```", "```\n4 5\n```"], "fixed:reason,sample,answer")
+    assert run.trace.steps[0].candidate == run.trace.steps[1].candidate and not run.verified
+
+
+def test_what_verify_saw_is_nothing_for_later_blocks_to_read():
+    run, _ = solved([FLIP, "```\n1 1\n```"], "fixed:program,verify,answer")
+    assert run.trace.steps[1].turns == ()
+
+
+def test_further_passes_are_asked_at_a_temperature():
+    for temperature in (0.0, 0.7):
+        model = ScriptedChatModel([KEEP, KEEP, "```\n5 4\n```"])
+        sandbox = open_sandbox("bubblewrap", packages=numpy())
+        blocks = registry(temperature)
+        with ReasoningAgent(
+            model, policy="fixed:program,reflect,reason,answer", registry=blocks, sandbox=sandbox
+        ) as agent:
+            agent.solve(TASK)
+        assert {call.options["temperature"] for call in model.calls} == {temperature}

@@ -19,6 +19,7 @@ def here(tmp_path, monkeypatch):
 
 def test_a_check_names_what_is_odd_and_what_is_shown_elsewhere(here, command_line):
     write(here / "taught.json", {"x": record()})
+    write(here / "p.json", {"a": record(), "b": record(((C, A), (C, A)), ((D, A),))})
     code, out, _ = command_line("arc", "check", "p.json", "--against", "taught.json")
     assert code == 1 and "p.json  2 puzzles, 2 tests" in out
     assert "b  repeats 1 training pair" in out
@@ -29,7 +30,7 @@ def test_a_check_names_what_is_odd_and_what_is_shown_elsewhere(here, command_lin
 
 
 def test_what_is_left_out_is_named(here, command_line):
-    write(here / "q.json", {"a": record(), "bad\x1b[2J": record(((A, [[1], [1, 2]]),))})
+    write(here / "q.json", {"a": record(), "bad\x1b[2J": record(), "worse": record(((A, [[1], [1, 2]]),))})
     code, out, _ = command_line("arc", "check", "q.json")
     assert code == 1 and "left out" in out and "ragged" in out and "\x1b" not in out
 

@@ -3,7 +3,7 @@
 import pytest
 
 from pilotage.agent.arc.attempts import ranked
-from pilotage.agent.arc.scoring import pass_at, score_split
+from pilotage.agent.arc.scoring import score_split
 from pilotage.agent.arc.splits import load_split
 from pilotage.agent.errors import UsageError
 from tests.agent.arc.made_up import A, B, C, D, grid, record, write
@@ -67,20 +67,18 @@ def test_all_or_nothing_has_an_interval_too(split):
     assert score_split(split, {}).official.interval[1] > 0.3
 
 
+def test_an_empty_first_attempt_is_a_first_attempt(split):
+    score = score_split(split, {"one": (((), grid(D)),)})
+    assert score.official.value == 1 / 4 and score.first.value == 0
+
+
+def test_what_does_not_vary_is_no_certainty(tmp_path):
+    split = load_split(str(write(tmp_path / "p.json", {"two": record(tests=((C, D), (D, C)))})))
+    low, high = score_split(split, answers(two=[[D], []])).official.interval
+    assert low < 0.1 and high > 0.9
+
+
 def test_two_different_attempts_are_chosen_at_each_test():
     one, two, three = (grid(A), grid(C)), (grid(A), grid(D)), (grid(B), grid(D))
     assert ranked([one, one, two, three], 2) == ((grid(A), grid(B)), (grid(C), grid(D)))
     assert ranked([], 2) == ((), ())
-
-
-@pytest.mark.parametrize(
-    ("k", "samples", "right", "chance"),
-    [(1, 4, 1, 1 / 4), (2, 4, 1, 1 / 2), (2, 4, 2, 5 / 6), (3, 4, 2, 1), (2, 2, 0, 0)],
-)
-def test_pass_at_k(k, samples, right, chance):
-    assert pass_at(k, samples, right) == pytest.approx(chance)
-
-
-def test_pass_at_more_than_there_are_is_refused():
-    with pytest.raises(ValueError, match="needs 5 samples at least"):
-        pass_at(5, 4, 1)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pilotage.agent.arc.grids import digits, grid_from
 from pilotage.agent.arc.puzzle import puzzle_from
-from pilotage.agent.arc.splits import load_split
+from pilotage.agent.arc.splits import absolute, load_split
 from pilotage.agent.errors import TaskError, UsageError
 from tests.agent.arc.made_up import A, B, C, D, grid, record, write
 
@@ -189,3 +189,32 @@ def test_hostile_files_are_told_and_nothing_more(tmp_path):
     huge.write_text(json.dumps(record()).replace("[[5, 5], [5, 0]]", "[[1" + "0" * 5000 + "]]"))
     with pytest.raises(UsageError, match="4,300 digits"):
         load_split(str(huge))
+
+
+@pytest.mark.parametrize(
+    "id", ["", "a/../../b", "/abs", "x\n", "a" * 101, ".hidden", "a;b", "a,b", "results", "\x00", "a\\b"]
+)
+def test_an_id_that_can_be_no_file_s_name_is_left_out(tmp_path, id):
+    split = load_split(str(write(tmp_path / "p.json", {id: record(), "good": record()})))
+    assert [puzzle.id for puzzle in split.puzzles] == ["good"] and "no file's name" in str(split.defects[0])
+
+
+def test_a_part_of_a_split_is_called_so(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "p.json", {"a": record(), "b": record()})
+    assert load_split("arc1:training;size=2").name == "arc1:training@aa922be;size=2"
+    assert load_split("p.json;ids=b").name == "p.json;ids=b" and load_split("p.json").name == "p.json"
+    for text in ("p.json;ids=b", "p.json;size=1;seed=3"):
+        whole = absolute(text)
+        monkeypatch.chdir("/")
+        assert load_split(whole).puzzles and whole.startswith(str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+    assert absolute("arc1:training;size=2") == "arc1:training;size=2"
+
+
+@pytest.mark.parametrize(("text", "why"), [("p.json;ids=,", "names no id"), ("x" * 300, "cannot be read|too long")])
+def test_more_that_is_asked_for_in_vain(tmp_path, monkeypatch, text, why):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "p.json", {"a": record()})
+    with pytest.raises(UsageError, match=why):
+        load_split(text)

@@ -40,7 +40,14 @@ def test_a_submission_scores_as_its_answers_do(split, tmp_path):
         assert score_split(split, read_submission(tmp_path / place)).official == by_hand
 
 
+def test_a_folder_with_others_attempts_is_not_added_to(split, tmp_path):
+    write(tmp_path / "s" / "old.json", [])
+    with pytest.raises(UsageError, match="holds old.json already"):
+        write_harness(tmp_path / "s", split, ANSWERS, {})
+
+
 def test_the_harness_finds_what_it_reads(split, tmp_path):
+    tmp_path /= "s"
     began = datetime(2026, 1, 2, tzinfo=UTC)
     write_harness(tmp_path, split, ANSWERS, {"two": Spent("m", 30, 10, 0.4, began, began)})
     first, second = json.loads((tmp_path / "two.json").read_text())
@@ -85,7 +92,7 @@ def test_what_is_no_submission_is_told(tmp_path, content, why):
 
 def test_empty_attempts_are_no_guess_and_a_third_is_left_out(tmp_path):
     tests = [{"attempt_1": [], "attempt_2": B, "attempt_3": C}, {"attempt_1": None}]
-    assert read_submission(write(tmp_path / "s.json", {"a": tests})) == {"a": ((grid(B),), ())}
+    assert read_submission(write(tmp_path / "s.json", {"a": tests})) == {"a": (((), grid(B)), ())}
 
 
 def test_a_submission_that_is_not_there_is_told(tmp_path):

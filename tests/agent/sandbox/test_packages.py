@@ -25,6 +25,13 @@ async def test_no_other_package_comes_with_it(opened):
     assert ran.stdout in ("['numpy', 'numpy.libs']\n", "['numpy']\n") and "No module named 'pydantic'" in ran.stderr
 
 
+async def test_the_weaker_mode_shows_no_other_package_either(opened):
+    ran = await opened("subprocess", numpy()).run(
+        "import numpy\ntry:\n    import pydantic\nexcept ImportError:\n    print('none')"
+    )
+    assert (ran.stdout, ran.stderr) == ("none\n", "")
+
+
 async def test_a_package_cannot_be_changed(opened):
     code = "import numpy\nopen(numpy.__file__, 'a')"
     assert "Read-only file system" in (await opened("bubblewrap", numpy()).run(code)).stderr
