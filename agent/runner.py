@@ -151,7 +151,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             registry=registry,
             observer=observer,
             budget=budget or Budget(max_steps=max_steps_for(observation)),
-            sandbox=open_sandbox(sandbox) if isinstance(sandbox, str) else sandbox,
+            sandbox=sandbox if isinstance(sandbox, Sandbox) else open_sandbox(sandbox),
             recall=parts.recall,
             learner=parts.learner,
             creditor=parts.creditor,
