@@ -9,22 +9,26 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.task import Task
 from pilotage.navigator.bank.bank import Bank
 
-LATER_FIELDS = ({"messages", "reply"}, {"inferred"})
+PUZZLE_FIELDS = {"inputs", "topic", "content"}
+CONVERSATION_FIELDS = {"messages", "reply"}
+LATER_FIELDS = (PUZZLE_FIELDS, CONVERSATION_FIELDS, {"inferred"})
 """What tasks have come to hold since banks are recorded, the newest first."""
 
 
 def fingerprint(task: Task) -> str:
     """Changes with what a task shows, and with its id.
 
-    A task that is no conversation has the one that it had before tasks could be any.
+    A task that is no puzzle has the one that it had before tasks could be any, and one that is no conversation, too.
+    What a puzzle is about is computed from what it shows, and no part of it.
     """
-    return _hashed(task.public(), set() if task.messages else LATER_FIELDS[0])
+    without = {"topic"} if task.inputs else set(PUZZLE_FIELDS)
+    return _hashed(task.public(), without if task.messages else without | CONVERSATION_FIELDS)
 
 
 def is_as_recorded(task: Task, noted: str | None) -> bool:
     """Whether a task shows what it showed when its fingerprint was noted; where none was, nobody can tell otherwise."""
     forms = (set[str]().union(*LATER_FIELDS[:count]) for count in range(len(LATER_FIELDS) + 1))
-    return noted is None or noted in {_hashed(task.public(), form) for form in forms}
+    return noted is None or noted in {fingerprint(task), *(_hashed(task.public(), form) for form in forms)}
 
 
 def require_recorded(bank: Bank, tasks: Mapping[str, Task]) -> None:

@@ -114,7 +114,8 @@ def test_the_name_of_a_model_is_data_in_its_rule_file(command_line, bank, tmp_pa
 
 def test_its_rule_file_takes_nobody_for_unsure_whose_log_probabilities_are_untold(command_line, bank, tmp_path):
     command_line("bank", "doubt", bank, "--out", tmp_path / "mine.toml")
-    mine, shipped = (policy_for(name, REGISTRY.actions, SPEC) for name in (str(tmp_path / "mine.toml"), "default"))
+    mine = policy_for(str(tmp_path / "mine.toml"), REGISTRY.actions, SPEC)
+    shipped = policy_for("default", REGISTRY.actions, SPEC, effort="medium")
     knowledge = {"kind_text": 1, "prompt_length": 4, "sentences": 1, "lines": 1}
     answered = {"kind_numeric": 1, "candidates": 1, "leader_routes": 1, "leader_executed": 1, "count_program": 1}
     untold = answered | {"leader_mean_logprob": -20, "leader_min_logprob": -20}

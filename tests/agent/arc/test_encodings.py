@@ -9,6 +9,7 @@ from pilotage.agent.arc.encodings import ENCODINGS, grids_in, read_grid
 from pilotage.agent.arc.grids import COLOURS
 from pilotage.agent.arc.puzzle import puzzle_from
 from pilotage.agent.arc.tasks import attempts_text, encoding_of, outputs_in, puzzle_of, task_of, written
+from pilotage.agent.banks.fingerprints import fingerprint, is_as_recorded
 from pilotage.agent.errors import TaskError, UsageError
 from pilotage.agent.prompting import describe
 from pilotage.agent.task import Task
@@ -119,3 +120,12 @@ def test_a_drawn_view_changes_something_and_leaves_black():
         view = Augmentation.drawn(seed)
         assert view == Augmentation.drawn(seed) and view.turn and view.colours[0] == 0
         assert sorted(view.colours) == list(range(COLOURS))
+
+
+def test_a_bank_knows_a_puzzle_again_by_what_it_shows_and_not_by_what_is_counted_in_it():
+    puzzle, outputs = puzzle_from(record(tests=((C, D),)), "a")
+    task = task_of(puzzle, outputs)
+    noted = fingerprint(task)
+    assert is_as_recorded(task.model_copy(update={"topic": "counted otherwise"}), noted)
+    for other in (record(tests=((D, C),)), record(((A, B),), ((C, D),))):
+        assert not is_as_recorded(task_of(puzzle_from(other, "a")[0]), noted)
