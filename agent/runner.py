@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from pilotage.agent.kit import Recall
     from pilotage.agent.learning.recalling import Selection
     from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.models.prices import Price
     from pilotage.memory import ConceptStore
     from pilotage.navigator.confidence.model import ConfidenceModel
     from pilotage.navigator.policies.policy import Policy
@@ -88,6 +89,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         min_confidence: withhold the answer of a run that is less sure than this, 0 to 1.
         escalate_to: a second model, which solves anew what would be withheld; both are paid for by the run.
         models: models by names of yours, which a strategy's parameters may name (`strategy:cascade;large=NAME`).
+        prices: of the other models that such a parameter names by their strings (`pilotage.agent.models.prices`).
         registry: blocks; those installed by default, with the preset `rlot` the five of its paper.
         blocks: strategies as blocks besides.
         checkpoints: a SQLite file by which a killed run resumes under its thread id.
@@ -122,6 +124,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         min_confidence: float | None = None,
         escalate_to: str | ModelClient | BaseChatModel | None = None,
         models: Mapping[str, GivenModel] | None = None,
+        prices: Mapping[str, Price] | None = None,
         registry: Registry | None = None,
         checkpoints: str | Path | None = None,
         keep_checkpoints: Retention = KEPT,
@@ -146,7 +149,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             study = study.of_hints()
         self.components = Components(
             model=client,
-            models=NamedModels(client, models),
+            models=NamedModels(client, models, prices),
             policy=chosen,
             registry=registry,
             observer=observer,
@@ -169,7 +172,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
                 escalate_to, policy=policy, effort=effort, memory=memory, learn=learn, holdout=holdout,
                 memory_selection=memory_selection, memory_caption=memory_caption, memory_related=memory_related,
                 keep_unverified=keep_unverified, sandbox=sandbox, budget=budget, observation=observation,
-                confidence=confidence, registry=registry, seed=seed, models=models,
+                confidence=confidence, registry=registry, seed=seed, models=models, prices=prices,
             )  # fmt: skip
         self.caution = Caution.of(min_confidence, self.components.confidence, second)
         self.memory = parts.store

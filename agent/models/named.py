@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
     from pilotage.agent.models.client import ModelClient
+    from pilotage.agent.models.prices import Price
 
 GivenModel: TypeAlias = "str | ModelClient | BaseChatModel"
 """A model as it is handed over: a model string, a LangChain chat model, or a client."""
@@ -33,11 +34,18 @@ class NamedModels:
     Args:
         own: the run's model, which the empty name stands for.
         given: models by names of the caller's.
+        prices: of the models that are loaded here, by their strings.
     """
 
-    def __init__(self, own: ModelClient, given: Mapping[str, GivenModel] | None = None) -> None:
+    def __init__(
+        self,
+        own: ModelClient,
+        given: Mapping[str, GivenModel] | None = None,
+        prices: Mapping[str, Price] | None = None,
+    ) -> None:
         self.own = own
         self._given = dict(given or {})
+        self._prices = dict(prices or {})
         self._clients: dict[str, ModelClient] = {"": own}
 
     def named(self, name: str) -> ModelClient:
@@ -59,7 +67,10 @@ class NamedModels:
         given = self._given.get(name, name)
         if isinstance(given, str):
             client = self.own if given == self.own.name else _loaded(given, self.own)
-            return self.own if client.identity == self.own.identity else client
+            if client.identity == self.own.identity:
+                return self.own
+            client.price = self._prices.get(given, client.price)
+            return client
         from pilotage.agent.models.client import ModelClient
 
         if isinstance(given, ModelClient):

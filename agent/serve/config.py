@@ -117,10 +117,15 @@ class ServeConfig(BaseModel):
             )
         return self
 
+    @property
+    def known_prices(self) -> dict[str, Price]:
+        """Those of the file of prices, by the models' names; none without one. Raises UsageError for a bad file."""
+        return {} if self.prices is None else price_file(self.prices)
+
     def price_of(self, name: str, model: str) -> Price | None:
-        """Of the tokens of an upstream with such a model; None where nobody said. Raises UsageError for a bad file."""
+        """Of the tokens of an upstream with such a model; None where nobody said. Raises as `known_prices`."""
         own = self.upstreams[name].price if name in self.upstreams else None
-        return own or (price_file(self.prices).get(model) if self.prices is not None else None)
+        return own or self.known_prices.get(model)
 
     @property
     def needs_keys(self) -> bool:

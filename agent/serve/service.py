@@ -90,6 +90,7 @@ class Service:
         self.config = config
         self.upstreams: Mapping[str, Upstream] = {DEFAULT: _first(settings, config), **_others(config)}
         self.listener = Listener()
+        self._prices = config.known_prices
         self._links = {
             name: Link(
                 name,
@@ -298,6 +299,7 @@ class Service:
             budget=settings.budget,
             observation=settings.observation,
             registry=self.registry,
+            prices=self._prices,
             open_turns=turns,
             seed=settings.seed,
         )

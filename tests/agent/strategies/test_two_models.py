@@ -11,6 +11,7 @@ from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.models import ModelClient, ResponseCache, ScriptedChatModel, load_model
 from pilotage.agent.models.named import NamedModels
+from pilotage.agent.models.prices import Price
 from pilotage.agent.state import State
 from pilotage.agent.strategies import strategy_named
 from pilotage.agent.strategies.known.readers import nine_if_right, stepping
@@ -66,6 +67,22 @@ def test_a_model_string_is_loaded_with_the_cache_and_the_retries_of_the_own_mode
     other = NamedModels(own).named(script)
     assert (other.cache, other.retry) == (own.cache, own.retry)
     assert NamedModels(load_model(script)).named(script).name == script
+
+
+def test_a_model_string_costs_what_is_said_of_it(script):
+    price = Price(input=2, output=8)
+    models = NamedModels(ModelClient(always(WRONG)), prices={script: price, "other": Price(input=1, output=1)})
+    assert models.named(script).price == price and models.named("").price is None
+
+
+def test_a_run_is_charged_for_a_second_model_by_its_price(script):
+    prices = {script: Price(input=1_000_000, output=0)}
+    own = ModelClient(always(WRONG), price=Price(input=0, output=1_000_000))
+    policy = f"strategy:cascade;large={script};threshold=0.95;by=logprob"
+    with ReasoningAgent(own, policy=policy, sandbox="none", prices=prices) as agent:
+        usage = agent.solve("What is 3 plus 4?").usage
+    (second,) = usage.others.values()
+    assert usage.cost == second.prompt_tokens + usage.own.completion_tokens
 
 
 def test_a_bare_name_beside_a_served_model_is_looked_for_at_its_server():
