@@ -30,13 +30,17 @@ async def programmed(block: str, state: State, kit: Kit, asked: str, **how: Any)
     if source is None:
         why = "the reply was cut before its program was whole" if reply.cut else "the reply holds no Python program"
         return exchanges.step(candidate=None, evidence=Evidence(program="refused", note=why))
+    return exchanges.step(**await tried(state, kit, source))
+
+
+async def tried(state: State, kit: Kit, source: str) -> dict[str, Any]:
+    """What a program makes of every training pair and every test, as the fields of a step."""
     puzzle = puzzle_of(state.task)
     made = await transformed(kit, source, puzzle)
     if made.failed is not None:
         evidence = Evidence(program="failed", error=made.failed, examples_passed=0.0)
-        return exchanges.step(
-            result=f"The program failed: {made.failed}", candidate=None, evidence=evidence, program=source
-        )
+        result = f"The program failed: {made.failed}"
+        return {"result": result, "candidate": None, "evidence": evidence, "program": source}
     right = [output == pair.output for output, pair in zip(made.train, puzzle.train, strict=True)]
     share = sum(right) / len(right)
     candidate = None if made.outputs is None else written(made.outputs)
@@ -44,7 +48,8 @@ async def programmed(block: str, state: State, kit: Kit, asked: str, **how: Any)
     # Whatever it has right of the pairs, a program that fails on a test has not passed.
     passed = share if share < 1 or works else None
     evidence = Evidence(program="ok" if works else "failed", examples_passed=passed, error=_first_error(made))
-    return exchanges.step(result=_told(state, puzzle, made), candidate=candidate, evidence=evidence, program=source)
+    result = _told(state, puzzle, made)
+    return {"result": result, "candidate": candidate, "evidence": evidence, "program": source}
 
 
 def _first_error(made: Transformed) -> str | None:

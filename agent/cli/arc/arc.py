@@ -10,13 +10,15 @@ import typer
 from pilotage.agent.cli.arc.printing import print_compared, print_findings, print_overlaps, print_puzzle, print_score
 from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
-from pilotage.agent.cli.memory.options import StoreOptions
+from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions
+from pilotage.agent.cli.options import BASE_URL, MODEL
 from pilotage.agent.cli.outputs import file_to_write
-from pilotage.agent.cli.terminal import number_of, plain, progress, screen
+from pilotage.agent.cli.terminal import interruptible, number_of, plain, progress, screen
 
 if TYPE_CHECKING:
     from pilotage.agent.arc.splits import Split
     from pilotage.agent.cli.screen import Screen
+    from pilotage.memory import ConceptStore
 
 SPLIT = typer.Argument(
     ...,
@@ -154,6 +156,45 @@ def score(
         print_score(console, found)
 
     return Output(_told(judged) | found.to_json(), show)
+
+
+@app.command()
+def seed(
+    programs: Path = typer.Argument(..., metavar="FOLDER", help="Programs by the ids of their puzzles, ID.py."),
+    split: str = JUDGED,
+    *,
+    memory: IndexedStoreOptions,
+    model: str | None = MODEL,
+    base_url: str | None = BASE_URL,
+) -> Output:
+    """Have a memory learn from programs of people that have all training pairs right; the exit code is 1 if one has not."""
+    import asyncio
+
+    from pilotage.agent.arc.seeding import Seeded, programs_in, seeded
+    from pilotage.agent.arc.splits import load_split
+    from pilotage.agent.cli.assembly import model_of
+    from pilotage.agent.settings import settings_from
+
+    puzzles, sources = load_split(split), programs_in(programs)
+    settings = settings_from({"model": model, "base_url": base_url})
+    console = screen(errors=True, soft_wrap=True)
+    found: list[Seeded] = []
+
+    async def everything(store: ConceptStore) -> None:
+        async for one in seeded(puzzles, sources, store, model_of(settings), sandbox=settings.sandbox):
+            found.append(one)
+            what = plain(one.failed) if one.failed is not None else number_of(len(one.learned), "concept")
+            console.print_line(f"{'[red]wrong[/] ' if one.failed is not None else ''}{plain(one.id)}: {what}")
+
+    kept = f"interrupted; what {len(found)} programs taught is kept, and the same command goes on"
+    with memory.open(creates=True) as store, interruptible(lambda: kept):
+        asyncio.run(everything(store))
+    taught, wrong = sum(bool(one.learned) for one in found), sum(one.failed is not None for one in found)
+    unknown = sorted(set(sources) - {one.id for one in found})
+    data = {"seeded": [vars(one) for one in found], "of_no_puzzle": unknown}
+    text = f"{number_of(len(found), 'program')}: {taught} taught something, {wrong} wrong"
+    text += f"; {number_of(len(unknown), 'program')} of no puzzle of {plain(puzzles.name)}" if unknown else ""
+    return Output(data, lambda _: screen().print_line(text), exit_code=int(bool(wrong)))
 
 
 @app.command()

@@ -237,3 +237,32 @@ def test_a_run_without_an_attempt_is_not_submitted(here, command_line):
     (here / "R" / "pass-0.jsonl").write_text("")
     assert "there is nothing to submit" in command_line("arc", "submit", "R", "--out", "sub.json").err
     assert command_line("arc", "submit", "R", "--out", ".").code == 2
+
+
+def test_a_memory_is_seeded_by_programs_that_are_right_on_their_pairs(here, command_line):
+    programs = here / "programs"
+    programs.mkdir()
+    (programs / "flip.py").write_text("def transform(grid):\n    mirrored = grid[:, ::-1]\n    return mirrored\n")
+    (programs / "odd.py").write_text("def transform(grid):\n    return grid\n")
+    (programs / "elsewhere.py").write_text("def transform(grid):\n    return grid\n")
+    seed = ("arc", "seed", "programs", "--split", "p.json", "--memory", "m", "--embedder", "hash", "--model")
+    code, out, err = command_line(*seed, "scripted:s.json")
+    assert code == 1 and "flip: 1 concept" in err and "wrong odd: It is right on 0 of 1 examples." in err
+    assert "2 programs: 1 taught something, 1 wrong; 1 program of no puzzle of p.json" in out
+    (concept,) = json.loads(command_line("memory", "list", "--memory", "m", "--json").out)
+    assert concept["provenance"]["verified_by"] == "worked examples" and "mirrored = grid[:, ::-1]" in str(concept)
+    assert "was learned from" in command_line("arc", "check", "p.json", "--memory", "m").out
+    again = json.loads(command_line(*seed, "scripted:s.json", "--json").out)
+    assert again["of_no_puzzle"] == ["elsewhere"] and len(again["seeded"]) == 2
+    assert len(json.loads(command_line("memory", "list", "--memory", "m", "--json").out)) == 1, (
+        "nothing is learned twice"
+    )
+
+
+def test_a_folder_without_programs_seeds_nothing(here, command_line):
+    (here / "none").mkdir()
+    seed = ("--split", "p.json", "--memory", "m", "--embedder", "hash", "--model", "scripted:s.json")
+    assert "has no program: name them ID.py" in command_line("arc", "seed", "none", *seed).err
+    (here / "none" / "flip.py").write_bytes(b"\xff")
+    assert "is not utf-8 text" in command_line("arc", "seed", "none", *seed).err
+    assert not (here / "m").exists()

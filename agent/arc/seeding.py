@@ -1,0 +1,104 @@
+"""Seeding: a memory learns from programs that people wrote for puzzles, as it does from those of a model.
+
+A program is run on the training pairs first, and teaches where it has them all right, so that a seed is held to what
+every other lesson is. The model is asked for words about it alone, and no test output has a part in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pilotage.agent.arc.blocks.answer import Answer
+from pilotage.agent.arc.blocks.steps import tried
+from pilotage.agent.arc.splits import Split
+from pilotage.agent.arc.tasks import task_of
+from pilotage.agent.blocks import Registry
+from pilotage.agent.blocks.base import Block
+from pilotage.agent.errors import UsageError
+from pilotage.agent.kit import Kit
+from pilotage.agent.runner import ReasoningAgent
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.sandbox.packages import numpy
+from pilotage.agent.state import State
+from pilotage.agent.trace import Step
+from pilotage.common.files import read_ordinary
+
+if TYPE_CHECKING:
+    from pilotage.agent.models.client import ModelClient
+    from pilotage.memory import ConceptStore
+
+POLICY = "fixed:program,answer"
+
+
+class Given(Block):
+    """Runs a program that was written for the puzzle by somebody. No LLM call."""
+
+    name = "program"
+
+    def __init__(self, programs: Mapping[str, str]) -> None:
+        self._programs = programs
+
+    def applicable(self, state: State) -> bool:
+        """Whether there is one, which was not run yet."""
+        return state.task.id in self._programs and not state.trace.steps
+
+    async def run(self, state: State, kit: Kit) -> Step:
+        """What it makes of the pairs and tests."""
+        return kit.step(self.name, [], **await tried(state, kit, self._programs[state.task.id]))
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What came of one program.
+
+    Attributes:
+        id: of its puzzle.
+        learned: ids of the concepts that it added or confirmed.
+        failed: why it taught nothing, where it is wrong on a pair or cannot be run; None where it is right.
+    """
+
+    id: str
+    learned: tuple[str, ...]
+    failed: str | None
+
+
+def programs_in(folder: Path) -> dict[str, str]:
+    """The programs of a folder by the ids of their puzzles: `ID.py`, each with a function `transform(grid)`.
+
+    Raises:
+        UsageError: there is none, or one cannot be read.
+    """
+    try:
+        files = sorted(folder.glob("*.py"))
+        found = {file.stem: read_ordinary(file).decode() for file in files}
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise UsageError(f"the programs in {folder} cannot be read ({why.lower()})") from error
+    if not found:
+        raise UsageError(f"{folder} has no program: name them ID.py, each with a function `transform(grid)`")
+    return found
+
+
+async def seeded(
+    split: Split, programs: Mapping[str, str], store: ConceptStore, model: ModelClient, *, sandbox: str = "auto"
+) -> AsyncIterator[Seeded]:
+    """Has a memory learn from programs, one puzzle of the split after the other; those without one are left out.
+
+    Raises:
+        UsageError: nothing isolates programs here.
+        PilotageError: the model cannot be asked; what was learned so far is kept.
+    """
+    runs = open_sandbox(sandbox, packages=numpy())
+    if runs is None or runs.mode == "subprocess":
+        raise UsageError("programs are tried in isolation before they teach: `pilotage doctor` says what that needs")
+    registry = Registry((Given(programs), Answer()))
+    async with ReasoningAgent(model, policy=POLICY, registry=registry, sandbox=runs, memory=store) as agent:
+        for puzzle in split.puzzles:
+            if puzzle.id in programs:
+                run = await agent.asolve(task_of(puzzle), run_id=f"seed/{puzzle.content}")
+                step = run.trace.steps[0]
+                failed = None if run.verified else step.evidence.error or step.result.partition("\n")[0]
+                yield Seeded(puzzle.id, run.learned, failed)
