@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
     from pilotage.agent.kit import Recall
+    from pilotage.agent.learning.learning import Form
     from pilotage.agent.learning.recalling import Selection
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.models.prices import Price
@@ -81,6 +82,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         memory_selection: `llm` lets the model choose among the nearest concepts, for one call a recall.
         memory_related: how many related concepts to name beside those that are shown.
         memory_caption: search memory with the model's sentence on what kind of task this is, for one more call.
+        memory_form: what a solved task teaches: `program`, its program where it has one, or a `lesson` in words.
         keep_unverified: keep what an answer without evidence teaches as provisional, until feedback or a later success.
         sandbox: `auto`, `bubblewrap`, `subprocess` (weaker; an explicit choice), or `none`; or one that is open.
         budget: limits of each run.
@@ -115,6 +117,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         memory_selection: Selection = "embedding",
         memory_caption: bool = False,
         memory_related: int = 0,
+        memory_form: Form = "program",
         keep_unverified: bool = False,
         sandbox: str | Sandbox = "auto",
         budget: Budget | None = None,
@@ -141,7 +144,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
         observer = Observer(registry, observation)
         parts = MemoryParts.of(
             memory, client.name, observer, learn=learn, selection=memory_selection, caption=memory_caption,
-            related=memory_related, keep_unverified=keep_unverified,
+            related=memory_related, keep_unverified=keep_unverified, form=memory_form,
         )  # fmt: skip
         study, spec = parts.study, observer.spec
         chosen = navigator_for(policy, registry, spec, seed, effort, experience=parts.index, study=study)
@@ -171,8 +174,9 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
             second = ReasoningAgent(
                 escalate_to, policy=policy, effort=effort, memory=memory, learn=learn, holdout=holdout,
                 memory_selection=memory_selection, memory_caption=memory_caption, memory_related=memory_related,
-                keep_unverified=keep_unverified, sandbox=sandbox, budget=budget, observation=observation,
-                confidence=confidence, registry=registry, seed=seed, models=models, prices=prices,
+                memory_form=memory_form, keep_unverified=keep_unverified, sandbox=sandbox, budget=budget,
+                observation=observation, confidence=confidence, registry=registry, seed=seed, models=models,
+                prices=prices,
             )  # fmt: skip
         self.caution = Caution.of(min_confidence, self.components.confidence, second)
         self.memory = parts.store

@@ -40,6 +40,7 @@ class Settings(BaseSettings, Budget):
     memory_selection: Literal["embedding", "llm"] = "embedding"
     memory_caption: bool = False
     memory_related: int = Field(0, ge=0, le=10)
+    memory_form: Literal["program", "lesson"] = "program"
     keep_unverified: bool = False
     observation: str = "free"
     blocks: tuple[str, ...] = Field((), description="strategies as further blocks, each `strategy:NAME;key=value`")

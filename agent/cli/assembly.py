@@ -21,7 +21,17 @@ CHECKPOINTS = "checkpoints.sqlite"
 """In the data folder: the file of `pilotage solve --thread`."""
 OF_AGENT = (
     *("policy", "effort", "learn", "holdout", "memory_selection", "memory_caption", "memory_related"),
-    *("keep_unverified", "sandbox", "observation", "blocks", "confidence", "min_confidence", "budget", "seed"),
+    *(
+        "memory_form",
+        "keep_unverified",
+        "sandbox",
+        "observation",
+        "blocks",
+        "confidence",
+        "min_confidence",
+        "budget",
+        "seed",
+    ),
 )
 """Settings that an agent takes by their own names."""
 

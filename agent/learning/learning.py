@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Literal
 
 from pilotage.agent.kit import Kit
 from pilotage.agent.learning.recalling import writer_from
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from pilotage.memory.concept import Status
     from pilotage.memory.learning.writer import Writer
 
+Form = Literal["program", "lesson"]
+"""What a solved task teaches: its program where it has one, or a lesson in words."""
 SHOWN = 1200
 """Characters of a failed and of a right attempt that a lesson is written from."""
+_FENCED = re.compile(r"```.*?(?:```|\Z)", re.S)
 
 
 class Learner:
@@ -34,6 +38,8 @@ class Learner:
         pitfalls: also write a lesson where the evidence says that a step misled.
         keep_unverified: keep what an answer without evidence teaches as provisional, until feedback or a later
             success promotes it.
+        form: `program` keeps the program that solved a task, generalised, where one did; `lesson` what was said of it
+            in words, as ArcMemo's open-ended lessons are (section 3).
         deliberate: ask the model where the text leaves doubt whether a concept is new; otherwise it is taken for new.
     """
 
@@ -44,12 +50,14 @@ class Learner:
         *,
         pitfalls: bool = True,
         keep_unverified: bool = False,
+        form: Form = "program",
         deliberate: bool = True,
     ) -> None:
         self._store = store
         self._model = model
         self._pitfalls = pitfalls
         self._keep_unverified = keep_unverified
+        self._form = form
         self._deliberate = deliberate
 
     async def learn(self, state: State, kit: Kit, *, on_trial: bool = False) -> dict[str, str]:
@@ -102,12 +110,15 @@ class Learner:
         }
 
     def _solved(self, state: State, leader: Candidate) -> SolvedTrace:
-        programs = [step.program for step in leader.steps if step.program]
+        in_words = self._form == "lesson"
+        programs = [] if in_words else [step.program for step in leader.steps if step.program]
+        said = [step.text for step in leader.steps if in_words or not step.program]
+        texts = [_FENCED.sub("", text).strip() for text in said] if in_words else said
         by_examples = leader.examples_passed == 1.0
         evidence = "worked examples" if by_examples else f"{leader.routes} independent routes"
         return SolvedTrace(
             program=programs[-1] if programs else None,
-            reasoning="\n".join(step.text for step in leader.steps if not step.program),
+            reasoning="\n".join(texts),
             answer=leader.text,
             verified_by=evidence if leader.verified else "",
             **self._origin(state),

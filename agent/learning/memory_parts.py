@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from pilotage.agent.experience.study import Study
     from pilotage.agent.kit import Recall
     from pilotage.agent.learning.credit import Creditor
-    from pilotage.agent.learning.learning import Learner
+    from pilotage.agent.learning.learning import Form, Learner
     from pilotage.agent.learning.recalling import Selection
     from pilotage.agent.routing.observation import Observer
     from pilotage.memory.store import ConceptStore
@@ -50,6 +50,7 @@ class MemoryParts:
         caption: bool,
         related: int,
         keep_unverified: bool,
+        form: Form,
     ) -> Self:
         """Of a store, a function or nothing; `model` is a name for results, the rest as in `ReasoningAgent`."""
         if memory is None:
@@ -69,7 +70,7 @@ class MemoryParts:
         return cls(
             store=memory,
             recall=Recaller(memory, selection=selection, caption=caption, related=related),
-            learner=Learner(memory, model, keep_unverified=keep_unverified) if learn else None,
+            learner=Learner(memory, model, keep_unverified=keep_unverified, form=form) if learn else None,
             creditor=Creditor(memory, record=learn),
             index=index,
             keeps=keeps,

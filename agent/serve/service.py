@@ -294,6 +294,7 @@ class Service:
             memory_selection=settings.memory_selection,
             memory_caption=settings.memory_caption,
             memory_related=settings.memory_related,
+            memory_form=settings.memory_form,
             keep_unverified=settings.keep_unverified,
             sandbox=settings.sandbox,
             budget=settings.budget,

@@ -167,7 +167,7 @@ def seed(
     model: str | None = MODEL,
     base_url: str | None = BASE_URL,
 ) -> Output:
-    """Have a memory learn from programs of people that have all training pairs right; the exit code is 1 if one has not."""
+    """Have a memory learn from programs of people that have all training pairs right; 1 if one has not."""
     import asyncio
 
     from pilotage.agent.arc.seeding import Seeded, programs_in, seeded

@@ -11,6 +11,7 @@ import typer
 from pilotage.agent.cli.arc.printing import NAMED, print_score
 from pilotage.agent.cli.options import SingleRunOptions, expert, for_tasks, run_limit
 from pilotage.agent.cli.terminal import number_of, plain, print_json, screen
+from pilotage.agent.errors import UsageError
 
 if TYPE_CHECKING:
     from pilotage.agent.arc.runs import RunResults
@@ -24,6 +25,13 @@ MAX_TOKENS = 30_000
 """Tokens of a puzzle in one pass, where nothing else is said: grids are long, and read with every call."""
 
 
+STYLES: dict[str, dict[str, Any]] = {
+    "concepts": {"memory_selection": "llm", "memory_form": "program"},
+    "lessons": {"memory_caption": True, "memory_form": "lesson"},
+}
+"""The settings of ArcMemo's two memories (Ho et al. 2025, section 3)."""
+
+
 @dataclass(frozen=True)
 class ArcOptions(SingleRunOptions):
     """How puzzles are solved."""
@@ -34,6 +42,12 @@ class ArcOptions(SingleRunOptions):
         help="arc (look, program, repair, draw again, write down), or a policy of `pilotage solve`. (default: arc)",
     )
     memory: str | None = typer.Option(None, help="Memory folder to recall from and learn into. (default: none)")
+    memory_style: str | None = typer.Option(
+        None,
+        metavar="concepts|lessons",
+        help="As ArcMemo's two memories: programs, of which the model selects; or lessons in words, found by a caption "
+        "of the puzzle. Both cost calls. (default: programs, found without a call)",
+    )
     retries: int = for_tasks(
         0, min=0, max=20, help="Passes more over the puzzles that no program solved on all training pairs."
     )
@@ -41,7 +55,12 @@ class ArcOptions(SingleRunOptions):
 
     def settings(self, **others: Any) -> Settings:
         """The settings that these options give, with the defaults of puzzles where neither they nor a file say more."""
-        given = super().settings(retries=None, encoding=None, **others)
+        if self.memory_style is not None and self.memory_style not in STYLES:
+            raise UsageError(f"--memory-style {self.memory_style!r:.40} is none: write {' or '.join(STYLES)}")
+        if self.memory_style is not None and self.memory in (None, "none"):
+            raise UsageError("--memory-style says how a memory is used: give one as --memory DIR")
+        style = STYLES[self.memory_style] if self.memory_style is not None else {}
+        given = super().settings(retries=None, encoding=None, memory_style=None, **style, **others)
         defaults = {"policy": "arc", "memory": "none", "max_tokens": MAX_TOKENS}
         return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
 
@@ -86,7 +105,6 @@ def _require_fit(settings: Settings) -> None:
     """Raises UsageError for what puzzles cannot be solved by, before anything is kept or paid."""
     from pilotage.agent.arc.blocks import registry
     from pilotage.agent.arc.routing import NAME
-    from pilotage.agent.errors import UsageError
     from pilotage.agent.routing.observation import Observer
     from pilotage.agent.routing.policies import policy_for
     from pilotage.agent.strategies.method import is_strategy

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 DECIDING = (
-    *("memory_selection", "memory_caption", "memory_related", "keep_unverified", "holdout"),
+    *("memory_selection", "memory_caption", "memory_related", "memory_form", "keep_unverified", "holdout"),
     *("observation", "blocks", "sandbox", "confidence", "min_confidence", "escalate_to"),
 )
 """Settings, beside the model, the policy and the limits of a run, that decide answers: a file has one of each."""

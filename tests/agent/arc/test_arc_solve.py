@@ -266,3 +266,42 @@ def test_a_folder_without_programs_seeds_nothing(here, command_line):
     (here / "none" / "flip.py").write_bytes(b"\xff")
     assert "is not utf-8 text" in command_line("arc", "seed", "none", *seed).err
     assert not (here / "m").exists()
+
+
+@pytest.mark.parametrize("style", ["concepts", "lessons"])
+def test_a_memory_is_used_in_one_of_two_styles(here, command_line, monkeypatch, style):
+    monkeypatch.setenv("PILOTAGE_EMBEDDER", "hash")
+    words = "The rule turns each row around, from its end to its start."
+    lesson = {
+        "title": "Reverse every row",
+        "when": "Rows of the input come back reversed.",
+        "steps": ["Reverse each row."],
+    }
+    script = {
+        "fits: their": json.dumps({"fits": [1]}),
+        "caption: one": json.dumps({"caption": "A puzzle in which rows are reversed."}),
+        "title: name": json.dumps(lesson),
+        "numpy array|corrected": f"{words}\n{FLIP}",
+        "": "```\n9 8\n```",
+    }
+    write(here / "s.json", {"rules": script})
+    again = record((([[7, 1, 0]], [[0, 1, 7]]),), (([[2, 3, 4]], [[4, 3, 2]]),))
+    write(here / "p.json", {"flip": FLIPPED, "again": again})
+    assert command_line(*SOLVE, "--memory", "m", "--memory-style", style).code == 0
+    flip, like = lines(here)
+    assert len(flip["learned"]) == 1 and like["recalled"] == flip["learned"]
+    kept = json.loads(command_line("memory", "list", "--memory", "m", "--json").out)[0]
+    assert kept["kind"] == ("routine" if style == "concepts" else "lesson")
+    assert ("grid[:, ::-1]" in str(kept)) == (style == "concepts"), kept
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (("--memory-style", "lessons"), "give one as --memory"),
+        (("--memory", "m", "--memory-style", "x"), "concepts or lessons"),
+    ],
+)
+def test_a_style_without_a_memory_and_one_that_is_none_are_refused(here, command_line, more, why):
+    code, _, err = command_line(*SOLVE, *more)
+    assert code == 2 and why in err and not (here / "R").exists()
