@@ -1,13 +1,13 @@
 """The official score of ARC, and what stands beside it.
 
 Official is the mean over all puzzles of a split of the share of their tests that one of two attempts solves, cell by
-cell: a puzzle that was not worked on counts zero. The public harness divides by the puzzles that were handed in
-(arcprize/arc-agi-benchmarking, scoring.py), which is the same where all were.
+cell: a puzzle that was not worked on counts zero, and so does one that could not be read. The public harness divides by
+the puzzles that were handed in (arcprize/arc-agi-benchmarking, scoring.py), which is the same where all were.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -65,6 +65,7 @@ class SplitScore:
         tests: tests in all, and how many of them are solved.
         missing: puzzles that were not worked on; they count zero.
         beyond: ids that were answered and are not of the split; they count nothing.
+        unread: puzzles of the split that could not be read; they count zero.
     """
 
     puzzles: Mapping[str, PuzzleScore]
@@ -74,6 +75,7 @@ class SplitScore:
     tests: tuple[int, int]
     missing: tuple[str, ...] = ()
     beyond: tuple[str, ...] = ()
+    unread: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """As commands print it."""
@@ -83,6 +85,7 @@ class SplitScore:
             "tests": {"all": self.tests[0], "solved": self.tests[1]},
             "missing": list(self.missing),
             "beyond": list(self.beyond),
+            "unread": self.unread,
             "scores": {id: one.official for id, one in self.puzzles.items()},
         }
 
@@ -112,15 +115,21 @@ def score_split(split: Split, answers: Answers) -> SplitScore:
             "`;solutions=FILE`"
         )
     scores = {puzzle.id: score_puzzle(split.outputs[puzzle.id], answers.get(puzzle.id)) for puzzle in split.puzzles}
-    resampler = Resampler(len(scores))
+    unread = [0.0] * len(split.defects)
+    resampler = Resampler(len(scores) + len(unread))
+
+    def share(measure: Callable[[PuzzleScore], float]) -> Share:
+        return _share([*map(measure, scores.values()), *unread], resampler)
+
     return SplitScore(
         puzzles=scores,
-        official=_share([one.official for one in scores.values()], resampler),
-        strict=_share([one.strict for one in scores.values()], resampler),
-        first=_share([sum(one.first) / len(one.first) for one in scores.values()], resampler),
+        official=share(lambda one: one.official),
+        strict=share(lambda one: one.strict),
+        first=share(lambda one: sum(one.first) / len(one.first)),
         tests=(sum(len(one.solved) for one in scores.values()), sum(sum(one.solved) for one in scores.values())),
         missing=tuple(id for id, one in scores.items() if not one.is_there),
         beyond=tuple(id for id in answers if id not in scores),
+        unread=len(unread),
     )
 
 

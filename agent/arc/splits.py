@@ -45,7 +45,7 @@ class Split:
         name: as it was asked for, with the version of its data, and what part of it.
         puzzles: in order, each id once.
         outputs: of the tests of each puzzle by its id, where they are known: for graders alone.
-        defects: what was left out, and why.
+        defects: what was left out of a whole split, and why.
         solutions: the file that `outputs` came from, where that is another one than the puzzles'.
     """
 
@@ -117,7 +117,8 @@ def _chosen(split: Split, spec: Spec, options: str) -> Split:
         raise UsageError(f"{split.name} has {len(ids)} puzzles, and the offset {spec.offset} is beyond them")
     outputs = {puzzle.id: split.outputs[puzzle.id] for puzzle in chosen if puzzle.id in split.outputs}
     part = ";".join(one for one in options.split(";") if one and one.partition("=")[0].strip() != SOLUTIONS)
-    return Split(f"{split.name};{part}" if part else split.name, chosen, outputs, split.defects, split.solutions)
+    name = f"{split.name};{part}" if part else split.name
+    return Split(name, chosen, outputs, () if part else split.defects, split.solutions)
 
 
 def _ids(asked: str, known: Mapping[str, Puzzle]) -> list[str]:

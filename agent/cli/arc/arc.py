@@ -285,4 +285,4 @@ def _print_split(console: Screen, split: Split) -> None:
     counted = f"{number_of(len(split.puzzles), 'puzzle')}, {number_of(tests, 'test')}"
     console.print_line(f"[bold]{plain(split.name)}[/]  {counted}{solved}")
     if split.defects:
-        console.print(f"{number_of(len(split.defects), 'puzzle')} left out, which count nowhere")
+        console.print(f"{number_of(len(split.defects), 'puzzle')} left out, which count zero in a score")

@@ -61,6 +61,8 @@ def print_score(console: Screen, score: SplitScore) -> None:
     console.print(f"{solved} of {number_of(every, 'test')} solved")
     if score.missing:
         console.print_line(f"{number_of(len(score.missing), 'puzzle')} without an attempt, which count zero")
+    if score.unread:
+        console.print_line(f"{number_of(score.unread, 'puzzle')} that could not be read, which count zero")
     if score.beyond:
         shown = ", ".join(score.beyond[:NAMED])
         console.print_line(f"[yellow]not of this split[/], and not counted: {plain(shown)}")

@@ -78,6 +78,13 @@ def test_what_does_not_vary_is_no_certainty(tmp_path):
     assert low < 0.1 and high > 0.9
 
 
+def test_a_puzzle_that_cannot_be_read_counts_zero_where_it_is_of_the_split(tmp_path):
+    file = write(tmp_path / "p.json", {"one": record(), "ragged": record(((A, [[1], [1, 2]]),))})
+    score = score_split(load_split(str(file)), answers(one=[[D]]))
+    assert score.official.value == 1 / 2 and score.unread == 1
+    assert score_split(load_split(f"{file};ids=one"), answers(one=[[D]])).official.value == 1
+
+
 def test_two_different_attempts_are_chosen_at_each_test():
     one, two, three = (grid(A), grid(C)), (grid(A), grid(D)), (grid(B), grid(D))
     assert ranked([one, one, two, three], 2) == ((grid(A), grid(B)), (grid(C), grid(D)))
