@@ -24,8 +24,8 @@ from pilotage.agent.errors import TaskError, UsageError
 from pilotage.common.files import read_ordinary, replace
 from pilotage.common.json_text import NotJson, read_json
 
-NO_GUESS: Grid = ((0,),)
-"""What stands where nothing was tried: Kaggle takes no submission without both attempts."""
+NO_GUESS: Grid = ((0, 0), (0, 0))
+"""What stands where nothing was tried: Kaggle takes no submission without both attempts, and its sample has this."""
 
 NAMES = tuple(f"attempt_{number}" for number in range(1, MOST + 1))
 
@@ -44,15 +44,15 @@ class Spent:
 
 def kaggle(split: Split, answers: Answers) -> dict[str, list[dict[str, list[list[int]]]]]:
     """What Kaggle takes: every puzzle of the split, in its order, with exactly two attempts at each of its tests."""
-    return {puzzle.id: _both(puzzle, answers.get(puzzle.id, ())) for puzzle in split.puzzles}
+    return {puzzle.id: _both(puzzle, answers.get(puzzle.id, ()), NO_GUESS) for puzzle in split.puzzles}
 
 
-def _both(puzzle: Puzzle, attempts: Attempts) -> list[dict[str, list[list[int]]]]:
+def _both(puzzle: Puzzle, attempts: Attempts, no_guess: Grid) -> list[dict[str, list[list[int]]]]:
     """Both attempts at each test; a single one stands twice, since another guess could only be made up."""
     padded = [*attempts, *[()] * (len(puzzle.tests) - len(attempts))]
     found = []
     for grids in padded[: len(puzzle.tests)]:
-        first = grids[0] if grids else NO_GUESS
+        first = grids[0] if grids else no_guess
         second = grids[1] if len(grids) > 1 else first
         found.append(dict(zip(NAMES, (_lists(first), _lists(second)), strict=True)))
     return found
@@ -69,6 +69,8 @@ def write_kaggle(path: Path, split: Split, answers: Answers) -> None:
 
 def write_harness(folder: Path, split: Split, answers: Answers, spent: Mapping[str, Spent]) -> int:
     """Writes a file for each puzzle that was worked on, as the public harness reads them; returns how many.
+
+    A test without a guess has empty attempts, which the harness counts as wrong whatever is right.
 
     What a puzzle took is told with its first attempt, since its attempts come of one run.
 
@@ -90,7 +92,7 @@ def write_harness(folder: Path, split: Split, answers: Answers, spent: Mapping[s
                 }
                 for place, (name, grid) in enumerate(both.items())
             }
-            for test, both in enumerate(_both(puzzle, answers[puzzle.id]))
+            for test, both in enumerate(_both(puzzle, answers[puzzle.id], ()))
         ]
         _write(folder / f"{puzzle.id}.json", json.dumps(tests).encode())
         written += 1

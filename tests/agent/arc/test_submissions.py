@@ -51,11 +51,17 @@ def test_the_harness_finds_what_it_reads(split, tmp_path):
     began = datetime(2026, 1, 2, tzinfo=UTC)
     write_harness(tmp_path, split, ANSWERS, {"two": Spent("m", 30, 10, 0.4, began, began)})
     first, second = json.loads((tmp_path / "two.json").read_text())
-    assert first["attempt_1"]["answer"] == D and second["attempt_2"]["answer"] == [[0]]
+    assert first["attempt_1"]["answer"] == D and second["attempt_2"]["answer"] == []
     metadata = [test[name]["metadata"] for test in (first, second) for name in ("attempt_1", "attempt_2")]
     assert [one["pair_index"] for one in metadata] == [0, 0, 1, 1]
     assert sum(one["cost"]["total_cost"] for one in metadata) == 0.4, "what a puzzle took is told once"
     assert metadata[0]["cost"]["prompt_cost"] == pytest.approx(0.3) and metadata[0]["usage"]["total_tokens"] == 40
+
+
+def test_no_guess_is_right_nowhere(tmp_path):
+    split = load_split(str(write(tmp_path / "p.json", {"zero": record(tests=((C, [[0]]), (D, [[0, 0], [0, 0]])))})))
+    write_harness(tmp_path / "s", split, {"zero": ((), ())}, {})
+    assert score_split(split, read_submission(tmp_path / "s")).official.value == 0
 
 
 def test_a_folder_s_results_are_no_puzzle(split, tmp_path):
