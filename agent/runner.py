@@ -71,7 +71,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
 
     Args:
         model: a model string (see `pilotage.agent.models.load_model`), a LangChain chat model, or a `ModelClient`.
-        policy: `default` (a program, and a second route where it was unsure, or where memory has something to learn),
+        policy: `default` (a program, reasoning where it gives no answer; more at an effort, or where memory learns),
             `rules`, `network`, `random`, `fixed:plan,program,answer`, `strategy:NAME;key=value` (docs/strategies.md), a
             policy file, `llm` (the model itself chooses, for a call a decision), a `Policy`, or a `Navigator`.
         effort: `low`, `medium` or `high`, for `default`; or 0 to 1, for a network with an effort input.

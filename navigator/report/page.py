@@ -46,7 +46,7 @@ def rendered(template: str, svgs: Mapping[str, str], parts: Sequence[Section], *
     """A page from a template, its figures inlined, its colours those of light and dark paper.
 
     Args:
-        template: name of the template; `parts.html` and `report.css` are there for every one.
+        template: name of the template; `head.html`, `parts.html` and `report.css` are there for every one.
         svgs: SVG text of the figures, by name.
         parts: the sections, of which each may have the figure of its name.
         packages: further packages with a folder `templates`.
