@@ -8,9 +8,10 @@ A policy is written as for `pilotage solve`: `default`, a file (`mine.safetensor
 effort), `fixed:...`, `random`, `llm`. Behind `=` stands what the evaluation calls it. The first one is what the
 others are compared with. Each task is solved by every policy before the next is begun, so a run that is stopped has
 whole pairs; the same command goes on. There is no memory; with `--learn` each policy has one of its own, empty at
-first, which learns from its runs as they come. A reply that one policy paid for is free for the others and counts in
-full for each. A reply that stayed unusable counts as wrong. *Verified* is the share of the answers that public evidence
-backs: two independent routes, or all worked examples.
+first, which learns from its runs as they come. With `--beside-none` as well, each is also run without a memory, which
+it is then compared with. `--after N` judges the tasks behind the first N alone. A reply that one policy paid for is
+free for the others and counts in full for each. A reply that stayed unusable counts as wrong. *Verified* is the share
+of the answers that public evidence backs: two independent routes, or all worked examples.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import re
 import sys
 import time
 from contextlib import ExitStack, aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -71,12 +72,17 @@ class Entry:
     effort: str | None
     label: str
     known_as: str
+    learn: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Entry:
         policy, effort, known_as = ENTRY.fullmatch(text).groups()
         label = policy_label(policy, effort)
         return cls(policy, effort, label, known_as or (label if followed(policy) == DEFAULT else evaluated_as(policy)))
+
+    def learning(self, *, beside_none: bool) -> Entry:
+        """The same with a memory; named so where it also runs without one."""
+        return replace(self, learn=True, label=f"{self.label} with memory" if beside_none else self.label)
 
     @property
     def file(self) -> str:
@@ -112,6 +118,8 @@ def main() -> None:
     parser.add_argument("--limit-minutes", type=float, help="begin no task after so long")
     parser.add_argument("--concurrency", type=int, default=1, help="tasks at once")
     parser.add_argument("--learn", action="store_true", help="with a memory for each policy, in the folder of --out")
+    parser.add_argument("--beside-none", action="store_true", help="with --learn: each policy without a memory, too")
+    parser.add_argument("--after", type=int, default=0, help="judge the tasks behind the first so many alone")
     parser.add_argument("--embedder", help="of the memories")
     parser.add_argument("--observation", default="free")
     parser.add_argument("--max-tokens", type=int)
@@ -128,6 +136,11 @@ def main() -> None:
             raise UsageError(
                 "two of the --policies have the same name; name each once, and give files names of their own"
             )
+        if given.beside_none and not given.learn:
+            raise UsageError("--beside-none compares with policies that have a memory; add --learn")
+        if given.learn:
+            learning = [entry.learning(beside_none=given.beside_none) for entry in entries]
+            entries = [*entries, *learning] if given.beside_none else learning
         if given.learn and given.concurrency > 1:
             raise UsageError(
                 "what a memory has learnt depends on what came before: leave --concurrency out with --learn"
@@ -145,17 +158,22 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
     assigned, defects = mixed(given.tasks, given.limit)
     for defect in defects:
         print(f"left out {defect}", file=sys.stderr)
-    names = ("model", "base_url", "embedder", "observation", "max_tokens", "max_steps", "learn", "concurrency")
+    names = ("model", "base_url", "embedder", "observation", "max_tokens", "max_steps", "concurrency")
     flags = {name: getattr(given, name) for name in names}
     with ExitStack() as stack:
         agents: list[ReasoningAgent] = []
         places: list[Place] = []
         for entry in entries:
-            memory = str(given.out / entry.file.replace(".jsonl", ".memory")) if given.learn else "none"
-            settings = settings_from(flags | {"policy": entry.policy, "effort": entry.effort, "memory": memory})
+            memory = str(given.out / entry.file.replace(".jsonl", ".memory")) if entry.learn else "none"
+            own = {"policy": entry.policy, "effort": entry.effort, "memory": memory, "learn": entry.learn}
+            settings = settings_from(flags | own)
             agent = stack.enter_context(assemble(settings, model=agents[0].components.model if agents else None))
-            same = {"policy": entry.label, "seed": settings.seed, "model": agent.components.model.name}
-            conditions = {"learning": "each" if given.learn else "no"}
+            same = {
+                "policy": policy_label(entry.policy, entry.effort),
+                "seed": settings.seed,
+                "model": agent.components.model.name,
+            }
+            conditions = {"learning": "each" if entry.learn else "no"}
             file = ResultsFile(given.out / entry.file, resume=True, settings=same, conditions=conditions)
             agents.append(agent)
             places.append(Place(stack.enter_context(file)))
@@ -166,7 +184,7 @@ async def solve(entries: list[Entry], given: argparse.Namespace) -> dict[str, di
             for entry, agent in zip(entries, agents, strict=True):
                 require_fresh(entry.label, agent.components.policy, tasks)
         await _in_turn(tasks, agents, places, given)
-        wanted = {task.id for task in tasks}
+        wanted = {task.id for task in tasks[given.after :]}
         return {
             entry.label: {id: line for id, line in place.results.done.items() if id in wanted}
             for entry, place in zip(entries, places, strict=True)

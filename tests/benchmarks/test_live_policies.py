@@ -74,6 +74,24 @@ def test_with_learning_each_policy_has_a_memory_of_its_own(command):
     assert "was made with learning 'each', not 'no'" in code, "runs without memory are another comparison"
 
 
+def test_a_memory_is_compared_with_none_on_the_tasks_behind_the_first(command):
+    policies = ("fixed:reason,answer",)
+    code, out, err = command("--learn", "--beside-none", "--embedder", "hash", "--json", policies=policies)
+    assert code == 0, err
+    report = json.loads(out)
+    names = ["fixed:reason,answer", "fixed:reason,answer with memory"]
+    assert [row["policy"] for row in report["policies"]] == names and report["tasks"] == 4
+    assert (report["comparisons"][0]["policy"], report["comparisons"][0]["against"]) == (names[1], names[0])
+    assert [path.name for path in Path("out").glob("*.memory")] == ["fixed-reason-answer-with-memory.memory"]
+    again = ("--learn", "--beside-none", "--embedder", "hash", "--json", "--after", "3")
+    again_code, out, err = command(*again, policies=policies)
+    assert not again_code, err
+    report = json.loads(out)
+    assert report["tasks"] == 1 and [row["accuracy"] for row in report["policies"]] == [0.0, 0.0], (
+        "the last gold is 481"
+    )
+
+
 def test_what_the_evaluation_promised_is_judged(command):
     def policy(name, accuracy, cost):
         shown = {"accuracy_interval": [accuracy - 0.05, accuracy + 0.05], "cost_interval": [0.9 * cost, 1.1 * cost]}
@@ -115,6 +133,7 @@ def test_a_file_is_named_with_its_effort_and_what_the_evaluation_calls_it():
     ("arguments", "options", "said"),
     [
         (("--learn", "--concurrency", "2"), {}, "leave --concurrency out"),
+        (("--beside-none",), {}, "add --learn"),
         (("--limit-minutes", "0"), {}, "no task was solved by every policy yet"),
         (("--evaluation", "tasks.jsonl"), {}, "no evaluation that this version reads"),
         ((), {"policies": ("default", "default")}, "two of the --policies have the same name"),
