@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.strategies import Strategy
 
+TOKENS = "Tokens: "
+"""What the paragraph of a docstring begins with that tells what a strategy costs."""
+
 
 def strategies(
     name: str | None = typer.Argument(None, help="One of them, with its source and parameters.", show_default=False),
@@ -39,15 +42,20 @@ def _told(kind: type[Strategy]) -> dict[str, Any]:
         }
         for name, field in kind.model_fields.items()
     ]
-    return {"name": kind.name, "about": first, "details": rest, "parameters": parameters}
+    tokens = next((part for part in rest.split("\n\n") if part.startswith(TOKENS)), "").removeprefix(TOKENS)
+    told = {"name": kind.name, "about": first, "tokens": " ".join(tokens.split()), "details": rest}
+    return told | {"parameters": parameters}
 
 
 def _list(console: Screen, rows: list[dict[str, Any]]) -> None:
-    listed = table("strategy", "what it does", "parameters", pad_edge=True)
+    listed = table("strategy", "what it does", "tokens", pad_edge=True)
     for row in rows:
-        listed.add_row(row["name"], plain(row["about"]), ", ".join(p["name"] for p in row["parameters"]))
+        listed.add_row(row["name"], plain(row["about"]), plain(row["tokens"].partition(". ")[0].rstrip(".")))
     console.print(listed)
-    console.print('pilotage solve "..." --policy "strategy:NAME;parameter=value"; pilotage strategies NAME tells more')
+    console.print(
+        'pilotage solve "..." --policy "strategy:NAME;parameter=value"; pilotage strategies NAME tells its parameters '
+        "with their defaults, its source, and where it helps"
+    )
 
 
 def _show(console: Screen, about: dict[str, Any]) -> None:

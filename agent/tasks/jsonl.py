@@ -36,7 +36,10 @@ def task_from(record: dict[str, Any], name: str) -> Task:
     """
     prompt = _one_of(record, "prompt", "question")
     if prompt is None:
-        raise TaskError("the task has no `prompt` (or `question`)")
+        held = ", ".join(f"{str(field)!r:.40}" for field in record) or "nothing"
+        raise TaskError(
+            f"the task has no `prompt` (or `question`), but {held:.400}: --map prompt=FIELD,answer=FIELD names them"
+        )
     gold = _one_of(record, "gold", "answer")
     metadata = record.get("metadata") or {}
     if not isinstance(metadata, dict):

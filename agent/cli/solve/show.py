@@ -14,12 +14,15 @@ from pilotage.agent import events
 from pilotage.agent.blocks.answer import Answer
 from pilotage.agent.cli.terminal import plain, screen, shortened
 from pilotage.agent.run import Run
-from pilotage.agent.trace import Step, Usage
+from pilotage.agent.trace import Draw, Step, Usage
 from pilotage.common.text import one_line
 
 if TYPE_CHECKING:
     from pilotage.agent.runner import ReasoningAgent
     from pilotage.agent.task import Task
+
+DRAW = 40
+"""Characters of a draw's answer that are shown."""
 
 
 def cost(usage: Usage) -> str:
@@ -43,6 +46,12 @@ def summary(run: Ran, more: str = "") -> str:
 def likely(confidence: float | None) -> str:
     """How likely an answer is right, in words."""
     return "nothing says how likely it is right" if confidence is None else f"{confidence:.0%} likely to be right"
+
+
+def _drawn(draw: Draw) -> str:
+    """What a draw came to, and its score where draws were scored."""
+    answer = "no answer" if draw.candidate is None else shortened(one_line(draw.candidate), DRAW)
+    return answer if draw.score is None else f"{answer} ({draw.score:.2f})"
 
 
 class Ran(Protocol):
@@ -142,6 +151,8 @@ class Show:
             first, *rest = step.candidate.splitlines() or [""]
             notes.insert(0, f"candidate {first}{' ...' if rest else ''}")
         self._line(f"  [yellow]{plain('; '.join(notes) or 'done')}[/]  [dim]{cost(step.usage)}[/]")
+        if len(step.draws) > 1:
+            self._line(f"  [dim]draws  {plain(' · '.join(map(_drawn, step.draws)))}[/]")
 
     def _answer(self, answer: str | None) -> None:
         self._answered = "none" if answer is None else answer

@@ -191,11 +191,21 @@ def test_a_results_file_of_other_blocks_is_not_gone_on_with(command_line, script
 def test_the_command_lists_strategies_and_tells_of_one(command_line):
     listed = command_line("strategies", "--json").json
     assert [one["name"] for one in listed] == list(installed())
+    assert all(len(one["tokens"]) > 15 for one in listed), "each tells what it costs"
     page = command_line("strategies", "strategy:self-consistency").out
     assert "Wang et al. 2023" in page and "draws at most" in page and "\\n" not in page
     assert command_line("strategies", "best-of").err == (
         f"error: there is no strategy 'best-of' (did you mean best-of-n?): there are {', '.join(installed())}\n"
     )
+
+
+def test_a_run_shows_what_each_draw_came_to(command_line, tmp_path):
+    replies = ["Answer: 4", "Answer: 5", "I cannot say.", "Answer: 4"]
+    (tmp_path / "s.json").write_text(json.dumps(replies))
+    asked = ("solve", "2+2?", "--kind", "numeric", "--model", "scripted:s.json", "--memory", "none")
+    page = command_line(*asked, "--policy", "strategy:self-consistency;n=4").out
+    (drawn,) = (line for line in page.splitlines() if line.startswith("  draws  "))
+    assert sorted(drawn.removeprefix("  draws  ").split(" · ")) == ["4", "4", "5", "no answer"]
 
 
 def test_a_bank_records_what_a_strategy_comes_to(command_line, script, tmp_path):

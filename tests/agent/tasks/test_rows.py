@@ -169,3 +169,11 @@ def test_a_page_of_parquet_that_is_broken_is_named_and_what_stood_before_it_kept
 def test_an_instruction_is_asked_with_its_input_below(read, row, prompt):
     ((task,), _) = read(row)
     assert (task.prompt, task.gold) == (prompt, "3") and "instruction" not in {k for k, v in task.metadata.items() if v}
+
+
+def test_a_row_of_unknown_names_is_told_with_them(read):
+    rows = ["Was ist gefragt?", "Antwort"], ["What is 1+1?", "2"]
+    tasks, (told,) = read(*rows)
+    assert not tasks and "'Was ist gefragt?', 'Antwort': --map prompt=FIELD,answer=FIELD names them" in told
+    tasks, _ = read(*rows, fields="prompt=Was ist gefragt?,answer=Antwort")
+    assert [(task.prompt, task.gold) for task in tasks] == [("What is 1+1?", "2")]
