@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.arc.printing import print_compared, print_findings, print_overlaps, print_puzzle, print_score
+from pilotage.agent.cli.arc.printing import (
+    print_compared,
+    print_findings,
+    print_malformed,
+    print_overlaps,
+    print_puzzle,
+    print_score,
+)
 from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions
@@ -17,6 +24,7 @@ from pilotage.agent.cli.terminal import interruptible, number_of, plain, progres
 
 if TYPE_CHECKING:
     from pilotage.agent.arc.splits import Split
+    from pilotage.agent.arc.submissions import Malformed
     from pilotage.agent.cli.screen import Screen
     from pilotage.memory import ConceptStore
 
@@ -105,7 +113,8 @@ def show(
     right = shown.outputs.get(id) if outputs or run is not None else None
     attempts = None
     if run is not None:
-        answers = RunResults(run).answers_of(puzzle) if (run / FILE).exists() else read_submission(run)
+        is_run = (run / FILE).exists()
+        answers = RunResults(run).answers_of(puzzle) if is_run else read_submission(run).answers
         attempts = answers.get(id, ())
     rows = rows_of(puzzle, right, attempts)
     data = {
@@ -139,6 +148,7 @@ def score(
     from pilotage.agent.arc.submissions import read_submission
     from pilotage.agent.errors import UsageError
 
+    malformed: tuple[Malformed, ...] = ()
     if (what / FILE).exists():
         if split is not None:
             raise UsageError("a run knows its split: leave out --split")
@@ -148,14 +158,16 @@ def score(
     else:
         if split is None:
             raise UsageError(f"{what} is no run, so --split has to say where the puzzles of the submission are from")
-        judged, answers = load_split(split), read_submission(what)
+        judged, submission = load_split(split), read_submission(what)
+        answers, malformed = submission.answers, submission.malformed
     found = score_split(judged, answers)
 
     def show(console: Screen) -> None:
         _print_split(console, judged)
         print_score(console, found)
+        print_malformed(console, malformed)
 
-    return Output(_told(judged) | found.to_json(), show)
+    return Output(_told(judged) | found.to_json() | {"malformed": [vars(one) for one in malformed]}, show)
 
 
 @app.command()
