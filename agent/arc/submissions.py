@@ -222,9 +222,7 @@ def read_submission(path: Path) -> Submission:
 def _attempts(tests: Any, id: str, malformed: list[Malformed]) -> Attempts:
     """The attempts at a puzzle; what is none is added to `malformed`."""
     if not isinstance(tests, list):
-        malformed.append(
-            Malformed(id, 0, "", "it has no list of attempts, an object for each test")
-        )
+        malformed.append(Malformed(id, 0, "", "it has no list of attempts, an object for each test"))
         return ()
     return tuple(_at_test(test, number, id, malformed) for number, test in enumerate(tests, 1))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pilotage.agent.answers import extract
 from pilotage.agent.arc.encodings import ENCODINGS, grids_in
-from pilotage.agent.arc.grids import Grid, size
+from pilotage.agent.arc.grids import Grid, differing, size
 from pilotage.agent.arc.puzzle import Puzzle
 from pilotage.agent.arc.tasks import encoding_of, puzzle_of, written
 from pilotage.agent.arc.transform import Transformed, transformed
@@ -78,12 +78,8 @@ def _told(state: State, puzzle: Puzzle, made: Transformed) -> str:
 
 
 def _difference(output: Grid, right: Grid) -> str:
-    if size(output) != size(right):
-        return f"{size(output)} cells where {size(right)} are right"
-    wrong = sum(
-        one != other for row, wanted in zip(output, right, strict=True) for one, other in zip(row, wanted, strict=True)
-    )
-    return f"{wrong} cells wrong"
+    wrong = differing(output, right)
+    return f"{size(output)} cells where {size(right)} are right" if wrong is None else f"{len(wrong)} cells wrong"
 
 
 async def drawn(block: str, state: State, kit: Kit, asked: str, **how: Any) -> Step:

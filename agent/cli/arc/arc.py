@@ -15,6 +15,7 @@ from pilotage.agent.cli.arc.printing import (
     print_puzzle,
     print_score,
 )
+from pilotage.agent.cli.arc.showing import passes_told, puzzle_told
 from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions
@@ -100,7 +101,7 @@ def show(
     ),
     out: Path | None = typer.Option(None, help="Write a picture, FILE.svg or FILE.png, instead."),
 ) -> Output:
-    """Show a puzzle: its pairs, its tests, attempts at them."""
+    """Show a puzzle: its pairs, its tests, attempts at them; with --json what a run did, too."""
     from pilotage.agent.arc.drawing import png, rows_of, svg, titled
     from pilotage.agent.arc.runs import FILE, RunResults
     from pilotage.agent.arc.splits import load_split
@@ -111,19 +112,15 @@ def show(
     shown = load_split(split)
     puzzle = shown.puzzle(id)
     right = shown.outputs.get(id) if outputs or run is not None else None
-    attempts = None
-    if run is not None:
-        is_run = (run / FILE).exists()
-        answers = RunResults(run).answers_of(puzzle) if is_run else read_submission(run).answers
-        attempts = answers.get(id, ())
+    attempts, passes = None, None
+    if run is not None and (run / FILE).exists():
+        results = RunResults(run)
+        attempts, passes = results.answers_of(puzzle).get(id, ()), passes_told(results.lines(id))
+    elif run is not None:
+        attempts = read_submission(run).answers.get(id, ())
     rows = rows_of(puzzle, right, attempts)
-    data = {
-        "split": shown.name,
-        "id": id,
-        "content": puzzle.content,
-        "train": len(puzzle.train),
-        "tests": len(puzzle.tests),
-    }
+    data = {"split": shown.name, **puzzle_told(puzzle, right, attempts)}
+    data |= {} if passes is None else {"passes": passes}
     if out is None:
         return Output(data, lambda console: print_puzzle(console, f"{shown.name} {id}", rows))
     if out.suffix.lower() not in (".svg", ".png"):
