@@ -146,7 +146,7 @@ class RunResults:
     def is_solved(self, id: str, *, before: int) -> bool:
         """Whether a program of an earlier pass is right on all training pairs of a puzzle, and runs on its tests."""
         lines = [results[id] for number, results in self._passes.items() if number < before and id in results]
-        return any(step.evidence.examples_passed == 1 for line in lines for step in line.steps)
+        return any(line.solved for line in lines)
 
     def lines(self, id: str) -> list[Result]:
         """The result of a puzzle in each pass that worked on it."""
@@ -203,6 +203,11 @@ class Result(BaseModel):
     usage: Usage
     model: str
     error: str | None = None
+
+    @property
+    def solved(self) -> bool:
+        """Whether a program of it is right on all training pairs, and runs on the tests."""
+        return any(step.evidence.examples_passed == 1 for step in self.steps)
 
 
 def _lines(file: Path) -> Iterator[tuple[str, Result]]:

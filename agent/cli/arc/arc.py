@@ -24,6 +24,7 @@ from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import interruptible, number_of, plain, progress, screen
 
 if TYPE_CHECKING:
+    from pilotage.agent.arc.attempts import Answers
     from pilotage.agent.arc.splits import Split
     from pilotage.agent.arc.submissions import Malformed
     from pilotage.agent.cli.screen import Screen
@@ -145,6 +146,7 @@ def score(
     from pilotage.agent.arc.submissions import read_submission
     from pilotage.agent.errors import UsageError
 
+    answers: Answers
     malformed: tuple[Malformed, ...] = ()
     if (what / FILE).exists():
         if split is not None:

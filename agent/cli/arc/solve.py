@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pilotage.agent.errors import UsageError
 if TYPE_CHECKING:
     from pilotage.agent.arc.runs import RunResults
     from pilotage.agent.arc.splits import Split
+    from pilotage.agent.cli.arc.live import Live
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.settings import Settings
@@ -52,6 +54,7 @@ class ArcOptions(SingleRunOptions):
         0, min=0, max=20, help="Passes more over the puzzles that no program solved on all training pairs."
     )
     encoding: str = expert("spaced", metavar="NAME", help="How grids are written: spaced, digits, json, or words.")
+    prices: Path | None = for_tasks(None, help="Prices (TOML), a table for each model. (default: as the model tells)")
 
     def settings(self, **others: Any) -> Settings:
         """The settings that these options give, with the defaults of puzzles where neither they nor a file say more."""
@@ -60,7 +63,7 @@ class ArcOptions(SingleRunOptions):
         if self.memory_style is not None and self.memory in (None, "none"):
             raise UsageError("--memory-style says how a memory is used: give one as --memory DIR")
         style = STYLES[self.memory_style] if self.memory_style is not None else {}
-        given = super().settings(retries=None, encoding=None, memory_style=None, **style, **others)
+        given = super().settings(retries=None, encoding=None, prices=None, memory_style=None, **style, **others)
         defaults = {"policy": "arc", "memory": "none", "max_tokens": MAX_TOKENS}
         return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
 
@@ -78,6 +81,7 @@ def solve(
     from pilotage.agent.arc.runs import Asked, RunResults, begin
     from pilotage.agent.arc.splits import load_split
     from pilotage.agent.arc.tasks import task_of
+    from pilotage.agent.cli.arc.live import Live, dollars_by
     from pilotage.agent.cli.assembly import model_of
 
     console = screen(errors=True, soft_wrap=True)
@@ -87,6 +91,7 @@ def solve(
     console.print_left_out(puzzles.defects)
     tasks = [task_of(one, puzzles.outputs.get(one.id), options.encoding) for one in puzzles.puzzles]
     model = model_of(settings)
+    dollars = dollars_by(options.prices, model.name)
     begin(out, Asked.of(split, puzzles, options.encoding), resume=resume)
     if odd := len({one.id for one in findings(puzzles)}):
         console.print_line(f"{number_of(odd, 'puzzle')} should perhaps not be judged: `pilotage arc check` says why")
@@ -94,7 +99,7 @@ def solve(
         run = RunResults(out)
         waiting = [task for task in tasks if not run.is_solved(task.id, before=number)]
         if waiting:
-            _solve_pass(number, waiting, out, settings, model, console)
+            _solve_pass(number, waiting, out, settings, model, console, Live.of(run, dollars))
     run = RunResults(out)
     tell_score(run, puzzles, as_json=as_json)
     if puzzles.defects or run.failed:
@@ -124,7 +129,7 @@ def _require_fit(settings: Settings) -> None:
 
 
 def _solve_pass(
-    number: int, tasks: list[Task], out: Path, settings: Settings, model: ModelClient, console: Screen
+    number: int, tasks: list[Task], out: Path, settings: Settings, model: ModelClient, console: Screen, live: Live
 ) -> None:
     """One pass over the puzzles that wait for it, with a seed of its own; a further one draws what it asks."""
     from pilotage.agent.arc.blocks import AGAIN, registry
@@ -142,7 +147,9 @@ def _solve_pass(
         "sandbox": open_sandbox(settings.sandbox, packages=numpy()) or "none",
     }
     with open_results(pass_file(out, number), settings, model, resume=True) as results:
-        batch = Batch(tasks, None, settings, results, console, as_json=False)
+        batch = Batch(
+            tasks, None, settings, results, console, as_json=False, live=partial(live.telling, console, number)
+        )
         batch.regrade()
         if batch.waiting:
             if number:
