@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAX_TOKENS = 30_000
 """Tokens of a puzzle in one pass, where nothing else is said: grids are long, and read with every call."""
 
+MOST_VIEWS = 64
 
 STYLES: dict[str, dict[str, Any]] = {
     "concepts": {"memory_selection": "llm", "memory_form": "program"},
@@ -53,6 +54,13 @@ class ArcOptions(SingleRunOptions):
     retries: int = for_tasks(
         0, min=0, max=20, help="Passes more over the puzzles that no program solved on all training pairs."
     )
+    views: int = for_tasks(
+        1,
+        min=1,
+        max=MOST_VIEWS,
+        help="Views of a puzzle that outputs are written down from once its programs have failed, turned and in other "
+        "colours: a call each, and they vote.",
+    )
     encoding: str = expert("spaced", metavar="NAME", help="How grids are written: spaced, digits, json, or words.")
     prices: Path | None = for_tasks(None, help="Prices (TOML), a table for each model. (default: as the model tells)")
 
@@ -63,7 +71,9 @@ class ArcOptions(SingleRunOptions):
         if self.memory_style is not None and self.memory in (None, "none"):
             raise UsageError("--memory-style says how a memory is used: give one as --memory DIR")
         style = STYLES[self.memory_style] if self.memory_style is not None else {}
-        given = super().settings(retries=None, encoding=None, prices=None, memory_style=None, **style, **others)
+        given = super().settings(
+            retries=None, views=None, encoding=None, prices=None, memory_style=None, **style, **others
+        )
         defaults = {"policy": "arc", "memory": "none", "max_tokens": MAX_TOKENS}
         return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
 
@@ -87,6 +97,7 @@ def solve(
     console = screen(errors=True, soft_wrap=True)
     settings = options.settings()
     _require_fit(settings)
+    settings.budget.require_calls(options.views, f"--views {options.views}")
     puzzles = load_split(split)
     console.print_left_out(puzzles.defects)
     tasks = [task_of(one, puzzles.outputs.get(one.id), options.encoding) for one in puzzles.puzzles]
@@ -99,7 +110,8 @@ def solve(
         run = RunResults(out)
         waiting = [task for task in tasks if not run.is_solved(task.id, before=number)]
         if waiting:
-            _solve_pass(number, waiting, out, settings, model, console, Live.of(run, dollars))
+            live = Live.of(run, dollars)
+            _solve_pass(number, waiting, out, settings, model, console, live, views=options.views)
     run = RunResults(out)
     tell_score(run, puzzles, as_json=as_json)
     if puzzles.defects or run.failed:
@@ -129,7 +141,15 @@ def _require_fit(settings: Settings) -> None:
 
 
 def _solve_pass(
-    number: int, tasks: list[Task], out: Path, settings: Settings, model: ModelClient, console: Screen, live: Live
+    number: int,
+    tasks: list[Task],
+    out: Path,
+    settings: Settings,
+    model: ModelClient,
+    console: Screen,
+    live: Live,
+    *,
+    views: int,
 ) -> None:
     """One pass over the puzzles that wait for it, with a seed of its own; a further one draws what it asks."""
     from pilotage.agent.arc.blocks import AGAIN, registry
@@ -143,10 +163,10 @@ def _solve_pass(
     settings = settings.model_copy(update={"seed": settings.seed + number})
     others: dict[str, Any] = {
         "policy": arc_policy() if settings.policy == NAME else settings.policy,
-        "registry": registry(AGAIN if number else 0.0),
+        "registry": registry(AGAIN if number else 0.0, views),
         "sandbox": open_sandbox(settings.sandbox, packages=numpy()) or "none",
     }
-    with open_results(pass_file(out, number), settings, model, resume=True) as results:
+    with open_results(pass_file(out, number), settings, model, resume=True, views=views) as results:
         batch = Batch(
             tasks, None, settings, results, console, as_json=False, live=partial(live.telling, console, number)
         )
