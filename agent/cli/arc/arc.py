@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pilotage.agent.cli.arc.collect import collect
 from pilotage.agent.cli.arc.printing import (
     print_compared,
     print_findings,
@@ -39,6 +40,7 @@ JUDGED = typer.Option(..., "--split", metavar="SPLIT", help="Where the puzzles a
 
 app = App(help="ARC puzzles: fetch and check them, look at them, solve them, score and submit.")
 app.command()(solve)
+app.command()(collect)
 
 
 @app.command()

@@ -126,11 +126,7 @@ def _require_fit(settings: Settings) -> None:
     from pilotage.agent.routing.policies import policy_for
     from pilotage.agent.strategies.method import is_strategy
 
-    if settings.sandbox == "subprocess":
-        raise UsageError(
-            "puzzles are not solved in the sandbox mode `subprocess`: a program could read there what their tests "
-            "become. Use bubblewrap, or none to solve without programs"
-        )
+    require_isolation(settings)
     if is_strategy(settings.policy) or settings.policy in ("llm", "experience"):
         raise UsageError(
             f"{settings.policy!r:.80} cannot solve puzzles: use arc, default, one-bit, fixed:..., or a .toml"
@@ -138,6 +134,15 @@ def _require_fit(settings: Settings) -> None:
     if settings.policy != NAME:
         blocks = registry()
         policy_for(settings.policy, blocks.actions, Observer(blocks, settings.observation).spec, effort=settings.effort)
+
+
+def require_isolation(settings: Settings) -> None:
+    """Raises UsageError for a sandbox in which a program could read what tests become."""
+    if settings.sandbox == "subprocess":
+        raise UsageError(
+            "puzzles are not solved in the sandbox mode `subprocess`: a program could read there what their tests "
+            "become. Use bubblewrap, or none to solve without programs"
+        )
 
 
 def _solve_pass(
