@@ -53,7 +53,7 @@ class Live:
     def told(self) -> str:
         """Tokens, and money where it is known."""
         money = self.dollars(self.usage)
-        known = "" if money != money else f", US$ {money:,.2f}" if money >= 1 else f", US$ {money:.2g}"
+        known = "" if money != money else f", US$ {money:,.{2 if money >= 1 else 4}f}"
         return f"{self.usage.about}{number_of(self.usage.total_tokens, 'token')}{known}"
 
     @contextmanager
