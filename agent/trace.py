@@ -164,6 +164,11 @@ class Draw(BaseModel):
     score: float | None = Field(None, description="its weight, 0 to 1, where draws were scored")
     mean_logprob: float | None = None
     usage: Usage = Usage()
+    view: str = Field("", description="the view of a puzzle that it was drawn from; empty for the puzzle as it is")
+
+    @model_serializer(mode="wrap")
+    def _view_only_where_there_is_one(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value or name != "view"}
 
 
 class Step(BaseModel):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 from pilotage.agent.arc.grids import Grid
 
@@ -26,9 +27,10 @@ def ranked(candidates: Iterable[tuple[Grid, ...]], tests: int) -> Attempts:
     Returns:
         For each test the first two different grids; a third one is never tried.
     """
-    attempts: list[list[Grid]] = [[] for _ in range(tests)]
-    for outputs in candidates:
-        for tried, output in zip(attempts, outputs, strict=True):
-            if len(tried) < MOST and output not in tried:
-                tried.append(output)
-    return tuple(map(tuple, attempts))
+    outputs = list(candidates)
+    return tuple(first_different(one[number] for one in outputs) for number in range(tests))
+
+
+def first_different(grids: Iterable[Grid]) -> tuple[Grid, ...]:
+    """The attempts at one test: the first different ones of the grids that it may become, the likeliest first."""
+    return tuple(islice(dict.fromkeys(grids), MOST))

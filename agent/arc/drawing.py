@@ -9,7 +9,7 @@ from functools import cached_property
 from xml.sax.saxutils import escape
 
 from pilotage.agent.arc.attempts import Attempts
-from pilotage.agent.arc.grids import Grid, size
+from pilotage.agent.arc.grids import Grid, differing, size
 from pilotage.agent.arc.puzzle import Outputs, Puzzle
 from pilotage.agent.errors import MissingExtra
 
@@ -60,14 +60,9 @@ class Panel:
     @cached_property
     def wrong(self) -> frozenset[tuple[int, int]]:
         """Rows and columns of the cells that differ from what was expected, where both have one size."""
-        if self.grid is None or self.expected is None or size(self.grid) != size(self.expected):
+        if self.grid is None or self.expected is None:
             return frozenset()
-        return frozenset(
-            (y, x)
-            for y, (row, right) in enumerate(zip(self.grid, self.expected, strict=True))
-            for x, (cell, wanted) in enumerate(zip(row, right, strict=True))
-            if cell != wanted
-        )
+        return differing(self.grid, self.expected) or frozenset()
 
 
 Rows = Sequence[Sequence[Panel]]

@@ -39,20 +39,21 @@ class Encoding:
     write: Callable[[Grid], str]
 
 
+ABOUT = {
+    "spaced": "Grids are written row by row; each digit from 0 to 9 is the colour of a cell.",
+    "digits": "Grids are written row by row; each digit is the colour of a cell.",
+    "json": "Grids are JSON lists of rows; each number from 0 to 9 is the colour of a cell.",
+    "words": f"Grids are written row by row; each word is the colour of a cell: {', '.join(WORDS)} for 0 to 9.",
+}
+"""What a model is told of each notation; a bank's prompt hash covers it."""
+
 ENCODINGS: Mapping[str, Encoding] = MappingProxyType(
     {
-        "spaced": Encoding(
-            "Grids are written row by row; each digit from 0 to 9 is the colour of a cell.",
-            lambda grid: "\n".join(" ".join(map(str, row)) for row in grid),
-        ),
-        "digits": Encoding("Grids are written row by row; each digit is the colour of a cell.", digits),
-        "json": Encoding(
-            "Grids are JSON lists of rows; each number from 0 to 9 is the colour of a cell.",
-            lambda grid: json.dumps([list(row) for row in grid], separators=(",", ":")),
-        ),
+        "spaced": Encoding(ABOUT["spaced"], lambda grid: "\n".join(" ".join(map(str, row)) for row in grid)),
+        "digits": Encoding(ABOUT["digits"], digits),
+        "json": Encoding(ABOUT["json"], lambda grid: json.dumps([list(row) for row in grid], separators=(",", ":"))),
         "words": Encoding(
-            f"Grids are written row by row; each word is the colour of a cell: {', '.join(WORDS)} for 0 to 9.",
-            lambda grid: "\n".join(" ".join(WORDS[cell] for cell in row) for row in grid),
+            ABOUT["words"], lambda grid: "\n".join(" ".join(WORDS[cell] for cell in row) for row in grid)
         ),
     }
 )

@@ -50,6 +50,18 @@ def size(grid: Grid) -> str:
     return f"{len(grid)}x{len(grid[0])}"
 
 
+def differing(one: Grid, other: Grid) -> frozenset[tuple[int, int]] | None:
+    """Rows and columns of the cells in which two grids differ, from 0; None where they are of different size."""
+    if size(one) != size(other):
+        return None
+    return frozenset(
+        (y, x)
+        for y, (row, others) in enumerate(zip(one, other, strict=True))
+        for x, (cell, wanted) in enumerate(zip(row, others, strict=True))
+        if cell != wanted
+    )
+
+
 def fingerprint(*grids: Grid) -> str:
     """A short hash of one grid, or of several in their order."""
     return short_hash(map(digits, grids))

@@ -17,13 +17,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pilotage.agent.answers import parse_attempts
-from pilotage.agent.arc.attempts import Attempts, ranked
+from pilotage.agent.arc.attempts import Attempts
+from pilotage.agent.arc.blocks.voting import attempts_of
 from pilotage.agent.arc.puzzle import Puzzle
 from pilotage.agent.arc.splits import Split, absolute, load_split
 from pilotage.agent.arc.submissions import Spent
-from pilotage.agent.arc.tasks import outputs_in, task_of
+from pilotage.agent.arc.tasks import task_of
 from pilotage.agent.errors import UsageError
-from pilotage.agent.state import candidates
 from pilotage.agent.trace import Step, Usage
 from pilotage.common.files import read_ordinary, replace
 from pilotage.common.json_text import NotJson, read_json
@@ -146,7 +146,7 @@ class RunResults:
     def is_solved(self, id: str, *, before: int) -> bool:
         """Whether a program of an earlier pass is right on all training pairs of a puzzle, and runs on its tests."""
         lines = [results[id] for number, results in self._passes.items() if number < before and id in results]
-        return any(step.evidence.examples_passed == 1 for line in lines for step in line.steps)
+        return any(line.solved for line in lines)
 
     def lines(self, id: str) -> list[Result]:
         """The result of a puzzle in each pass that worked on it."""
@@ -158,8 +158,7 @@ class RunResults:
         for puzzle in split.puzzles:
             if lines := [line for line in self.lines(puzzle.id) if line.error is None]:
                 task = task_of(puzzle, encoding=self.asked.encoding)
-                best = candidates(task, list(_reached(lines, len(puzzle.tests))))
-                found[puzzle.id] = ranked([outputs_in(one.text) for one in best], len(puzzle.tests))
+                found[puzzle.id] = attempts_of(task, list(_reached(lines, len(puzzle.tests))))
         return found
 
     def answers_of(self, puzzle: Puzzle) -> dict[str, Attempts]:
@@ -204,6 +203,11 @@ class Result(BaseModel):
     model: str
     error: str | None = None
 
+    @property
+    def solved(self) -> bool:
+        """Whether a program of it is right on all training pairs, and runs on the tests."""
+        return any(step.evidence.examples_passed == 1 for step in self.steps)
+
 
 def _lines(file: Path) -> Iterator[tuple[str, Result]]:
     with file.open("rb") as lines:
@@ -223,7 +227,7 @@ def _reached(lines: Iterable[Result], tests: int) -> Iterator[Step]:
     A last step that only puts them in order has no call of the model and is left out; a reply that a later pass repeats
     word for word is one reply, and agrees with nobody.
     """
-    seen = set[tuple[str, str]]()
+    seen = set[tuple[str, str, tuple[str | None, ...]]]()
     for line in lines:
         for step in line.steps:
             attempts = None if step.candidate is None else parse_attempts(step.candidate)
@@ -231,8 +235,9 @@ def _reached(lines: Iterable[Result], tests: int) -> Iterator[Step]:
                 continue
             if step.block == "answer" and not step.usage.llm_calls:
                 continue
-            if (step.block, step.text) not in seen:
-                seen.add((step.block, step.text))
+            said = (step.block, step.text, tuple(draw.candidate for draw in step.draws))
+            if said not in seen:
+                seen.add(said)
                 yield step
 
 

@@ -163,31 +163,75 @@ def write_community(
     _write(path, community(name, score, benchmark, part, models, cost).encode())
 
 
-def read_submission(path: Path) -> dict[str, Attempts]:
-    """The answers of a submission: a file as Kaggle takes it, or a folder as the harness reads it.
+@dataclass(frozen=True)
+class Malformed:
+    """An attempt of a submission that is no grid.
+
+    Attributes:
+        id: of the puzzle.
+        test: its number, from 1; 0 where the puzzle has no list of attempts at all.
+        attempt: `attempt_1` or `attempt_2`; empty where it is all of a test, or of a puzzle.
+        why: what is wrong with it.
+    """
+
+    id: str
+    test: int
+    attempt: str
+    why: str
+
+    def __str__(self) -> str:
+        where = [f"{self.id}"] + [f"test {self.test}"] * bool(self.test) + [self.attempt] * bool(self.attempt)
+        return f"{', '.join(where)}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What somebody handed in.
+
+    Attributes:
+        answers: the attempts at each puzzle; a malformed one is no guess, and right nowhere.
+        malformed: the attempts that are no grids, in the order in which they stand.
+    """
+
+    answers: Answers
+    malformed: tuple[Malformed, ...] = ()
+
+
+def read_submission(path: Path) -> Submission:
+    """A submission: a file as Kaggle takes it, or a folder as the harness reads it.
 
     Raises:
-        UsageError: there is none, or something in it is no attempt; the text names the puzzle.
+        UsageError: there is none; or nothing in it has the form of one.
     """
     if path.is_dir():
         files = [file for file in sorted(path.glob("*.json")) if file.name != "results.json"]
         if not files:
             raise UsageError(f"there is no submission in {path}: it has no file of a puzzle")
-        return {file.stem: _attempts(_json(file), file.stem, path) for file in files}
-    content = _json(path)
-    if not isinstance(content, dict):
-        raise UsageError(f"{path} is no submission: it has no attempts by the ids of puzzles")
-    return {id: _attempts(tests, id, path) for id, tests in content.items()}
+        content = {file.stem: _json(file) for file in files}
+    else:
+        content = _json(path)
+        if not isinstance(content, dict):
+            raise UsageError(f"{path} is no submission: it has no attempts by the ids of puzzles")
+    malformed: list[Malformed] = []
+    answers = {id: _attempts(tests, id, malformed) for id, tests in content.items()}
+    if content and all(one.test == 0 for one in malformed) and len(malformed) == len(content):
+        raise UsageError(f"{path} is no submission: {malformed[0]}")
+    return Submission(answers, tuple(malformed))
 
 
-def _attempts(tests: Any, id: str, path: Path) -> Attempts:
-    if not isinstance(tests, list) or not all(isinstance(test, dict) for test in tests):
-        raise UsageError(f"{path}: {id} has no list of attempts, an object with attempt_1 and attempt_2 for each test")
-    return tuple(_at_test(test, number, id, path) for number, test in enumerate(tests, 1))
+def _attempts(tests: Any, id: str, malformed: list[Malformed]) -> Attempts:
+    """The attempts at a puzzle; what is none is added to `malformed`."""
+    if not isinstance(tests, list):
+        malformed.append(Malformed(id, 0, "", "it has no list of attempts, an object for each test"))
+        return ()
+    return tuple(_at_test(test, number, id, malformed) for number, test in enumerate(tests, 1))
 
 
-def _at_test(test: dict[str, Any], number: int, id: str, path: Path) -> tuple[Grid, ...]:
+def _at_test(test: Any, number: int, id: str, malformed: list[Malformed]) -> tuple[Grid, ...]:
     """The attempts at one test, a third one left out; one that is empty, or null, is no guess and right nowhere."""
+    if not isinstance(test, dict):
+        malformed.append(Malformed(id, number, "", "it is no object with attempt_1 and attempt_2"))
+        return ()
     grids: list[Grid] = []
     for name in NAMES:
         given = test.get(name)
@@ -196,7 +240,8 @@ def _at_test(test: dict[str, Any], number: int, id: str, path: Path) -> tuple[Gr
             given = read_json(given) if isinstance(given, str) else given
             grids.append(() if given in (None, []) else grid_from(given))
         except (TaskError, NotJson) as error:
-            raise UsageError(f"{path}: {id}, test {number}, {name}: {error}") from error
+            malformed.append(Malformed(id, number, name, str(error)))
+            grids.append(())
     while grids and not grids[-1]:
         grids.pop()
     return tuple(grids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 
 from pilotage.agent.errors import UsageError
@@ -29,6 +30,13 @@ def is_as_recorded(task: Task, noted: str | None) -> bool:
     """Whether a task shows what it showed when its fingerprint was noted; where none was, nobody can tell otherwise."""
     forms = (set[str]().union(*LATER_FIELDS[:count]) for count in range(len(LATER_FIELDS) + 1))
     return noted is None or noted in {fingerprint(task), *(_hashed(task.public(), form) for form in forms)}
+
+
+def outputs_fingerprint(task: Task) -> str | None:
+    """A hash of what is right of a puzzle, by which its nodes were scored; None for other tasks."""
+    if not task.inputs or task.gold is None:
+        return None
+    return hashlib.sha256(json.dumps([task.content, task.gold]).encode()).hexdigest()[:16]
 
 
 def require_recorded(bank: Bank, tasks: Mapping[str, Task]) -> None:

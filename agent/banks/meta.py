@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -22,8 +23,15 @@ from pilotage.navigator.bank.records import BankMeta
 from pilotage.navigator.bank.writer import BankWriter
 
 
-def meta_of(components: Components, **extras: Any) -> BankMeta:
-    """The header of a bank that these components record. It names the model, but no address of it."""
+def meta_of(components: Components, asks: Sequence[ModuleType] = (), **extras: Any) -> BankMeta:
+    """The header of a bank that these components record. It names the model, but no address of it.
+
+    Args:
+        components: of the agent.
+        asks: modules of what the blocks ask beside their own and those that all blocks share.
+        extras: what else the header is to keep.
+    """
+    by_scores = [self_scores] if "rlot" in components.observer.preset else []
     identity = hashlib.sha256(components.model.identity.encode()).hexdigest()[:16]
     return BankMeta(
         actions=components.registry.actions,
@@ -31,7 +39,7 @@ def meta_of(components: Components, **extras: Any) -> BankMeta:
         preset=components.observer.preset,
         model=components.model.name,
         budget=recorded(components.budget),
-        prompt_hash=prompt_hash(components.registry, *([self_scores] if "rlot" in components.observer.preset else [])),
+        prompt_hash=prompt_hash(components.registry, *by_scores, *asks),
         package_version=version("pilotage"),
         extras={
             "model_identity": identity,
@@ -51,14 +59,14 @@ def recorded(budget: Budget) -> dict[str, Any]:
     return limits if budget.reply_tokens else {name: limits[name] for name in limits if name != "reply_tokens"}
 
 
-def recorded_in(folder: Path, components: Components, **extras: Any) -> BankWriter:
-    """The bank of what these components record, new or as an earlier sitting left it.
+def recorded_in(folder: Path, components: Components, asks: Sequence[ModuleType] = (), **extras: Any) -> BankWriter:
+    """The bank of what these components record, new or as an earlier sitting left it; arguments as of `meta_of`.
 
     Raises:
         BankError: the folder holds a bank of other settings, or another process writes to it.
         UsageError: it was recorded with a sandbox or a memory and these components have none, or so.
     """
-    meta = meta_of(components, **extras)
+    meta = meta_of(components, asks, **extras)
     writer = BankWriter(folder, meta)
     for ability in ("sandbox", "memory"):
         now = meta.extras[ability]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pilotage.agent.banks.fingerprints import fingerprint, is_as_recorded
+from pilotage.agent.banks.fingerprints import fingerprint, is_as_recorded, outputs_fingerprint
 from pilotage.agent.banks.grading import score_of_candidate
 from pilotage.agent.banks.sources import Assigned
 from pilotage.agent.banks.stepwise import ObservedState, Stepwise, StopOutcome
@@ -22,6 +22,8 @@ from pilotage.agent.trace import CostEntry, Recalled, Step, Trace, Usage
 from pilotage.navigator.bank.records import CONTENT_FINGERPRINT, ROOT, Node, child_id
 from pilotage.navigator.bank.writer import BankWriter
 
+OUTPUTS = "outputs"
+"""Under which a puzzle's root keeps the fingerprint of the outputs that its nodes were scored by."""
 OF_NODE = {"block", "text", "candidate", "evidence"}
 """Fields of a step that have a place of their own in a node."""
 
@@ -48,6 +50,8 @@ def node_of(
     if before is None:
         charges = trace.charges
         extras = {"prompt": fingerprint(task), CONTENT_FINGERPRINT: content_fingerprint(task)}
+        if (outputs := outputs_fingerprint(task)) is not None:
+            extras[OUTPUTS] = outputs
         if trace.recalled != Recalled():
             extras["recalled"] = trace.recalled.model_dump(mode="json", exclude_defaults=True)
         if outcome.logprobs:  # how sure the model is of a direct answer
@@ -101,6 +105,11 @@ def replayed(stepwise: Stepwise, task: Task, before: RecordedState | None, node:
             raise UsageError(
                 f"task {task.id} is not what it was when the bank was recorded: give its tasks as then, or choose "
                 "another --out"
+            )
+        if node.extras.get(OUTPUTS) not in (None, outputs_fingerprint(task)):
+            raise UsageError(
+                f"the outputs of {task.id} are others than when the bank was recorded: its scores would be of two "
+                "kinds; give its outputs as then, or choose another --out"
             )
         recalled = Recalled.model_validate(node.extras.get("recalled", {}))
         state = stepwise.opened(task, Trace(recalled=recalled, charges=charges))

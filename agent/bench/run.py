@@ -6,13 +6,13 @@ counts in full for each.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pilotage.agent.batch.batch import Place, solved
+from pilotage.agent.batch.pace import Pace
 from pilotage.agent.batch.results import ResultsFile, regrade
 from pilotage.agent.batch.workers import Refusals, at_once
 from pilotage.agent.bench.draws import SCORES, draws_of, regrade_draws, scores_of_draws
@@ -45,29 +45,6 @@ class Lane:
     def place(self) -> Place:
         """Where its results go."""
         return Place(self.results, self.repeat)
-
-
-@dataclass
-class Pace:
-    """How far a run is: pairs of a task and a repeat that every method has done.
-
-    Attributes:
-        total: how many there are.
-        before: how many were done when this sitting began.
-        done: how many this sitting has done.
-    """
-
-    total: int
-    before: int = 0
-    done: int = 0
-    started: float = field(default_factory=time.monotonic)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """At the pace of this sitting; None before there is one."""
-        if not self.done:
-            return None
-        return (time.monotonic() - self.started) / self.done * (self.total - self.before - self.done)
 
 
 async def tidied(lanes: Sequence[Lane], tasks: Sequence[Task], sandbox: Sandbox | None) -> list[str]:
@@ -104,7 +81,7 @@ async def solve_by_all(
         concurrency: tasks at once.
         on_run: called with each run, also with one that has an error; that one is wrong, and tried again when the
             results are resumed.
-        on_pair: called after each task that all methods have done in a repeat.
+        on_pair: called after each task that all methods have done in a repeat, with the pace of such pairs.
 
     Raises:
         PilotageError: what every other task would meet; results so far are kept.

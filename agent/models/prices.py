@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -58,3 +59,13 @@ def price_file(path: Path) -> dict[str, Price]:
             what = f"`{place}` of {model!r}" if place else repr(model)
             raise UsageError(f"{what} in the prices {path}: {reason}") from None
     return prices
+
+
+def price_of(model: str, path: Path, prices: Mapping[str, Price]) -> Price:
+    """The price of a model in a file's prices; raises UsageError where it has none."""
+    if model not in prices:
+        raise UsageError(
+            f"{path} has no price of the model {model!r}: it has {', '.join(prices) or 'none'}; add a table with "
+            "`input` and `output`"
+        )
+    return prices[model]

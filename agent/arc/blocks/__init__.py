@@ -19,14 +19,15 @@ AGAIN = 0.7
 """Temperature of a further pass over a puzzle: what is asked as before would be answered as before."""
 
 
-def registry(temperature: float = 0.0) -> Registry:
+def registry(temperature: float = 0.0, views: int = 1) -> Registry:
     """The blocks for puzzles.
 
     Args:
         temperature: at which programs, repairs and outputs are written; draws of `sample` have their own.
+        views: from which outputs are written down; each costs a call.
     """
-    written = (Reason(temperature), Plan(), Program(temperature), Reflect(temperature))
-    return Registry((Look(), *written, Verify(), Sample(), Recall(), Answer()))
+    written = (Reason(temperature, views), Plan(), Program(temperature), Reflect(temperature))
+    return Registry((Look(), *written, Verify(views), Sample(views), Recall(), Answer()))
 
 
 __all__ = ["Answer", "Look", "Program", "Reason", "Reflect", "Sample", "Verify", "registry"]

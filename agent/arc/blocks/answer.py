@@ -1,7 +1,8 @@
-"""Answer: two different attempts at each test, the candidates with the most evidence first; or a direct answer."""
+"""Answer: two different attempts at each test, those with the most evidence first; or a direct answer."""
 
 from pilotage.agent.arc.attempts import ranked
 from pilotage.agent.arc.blocks.steps import drawn
+from pilotage.agent.arc.blocks.voting import attempts_of
 from pilotage.agent.arc.tasks import attempts_text, outputs_in, puzzle_of
 from pilotage.agent.blocks import answer
 from pilotage.agent.kit import Kit
@@ -17,7 +18,7 @@ class Answer(answer.Answer):
     async def run(self, state: State, kit: Kit) -> Step:
         tests = len(puzzle_of(state.task).tests)
         if state.candidates:
-            attempts = ranked([outputs_in(one.text) for one in state.candidates], tests)
+            attempts = attempts_of(state.task, state.trace.steps)
             note = f"of {len(state.candidates)} candidates"
             return kit.step(self.name, [], candidate=attempts_text(attempts), evidence=Evidence(note=note))
         several = tests > 1

@@ -6,7 +6,7 @@ from typing import Any
 
 from pilotage.agent.answers import extract
 from pilotage.agent.arc.encodings import ENCODINGS, grids_in
-from pilotage.agent.arc.grids import Grid, size
+from pilotage.agent.arc.grids import Grid, differing, size
 from pilotage.agent.arc.puzzle import Puzzle
 from pilotage.agent.arc.tasks import encoding_of, puzzle_of, written
 from pilotage.agent.arc.transform import Transformed, transformed
@@ -20,6 +20,13 @@ SPARE_TOKENS = 200
 """For what a reply says beside its grids."""
 SHOWN_PAIRS = 2
 """Training pairs whose mismatch is shown, at most."""
+
+# What a model is told of its program; a bank's prompt hash covers it.
+FAILED = "The program failed: {error}"
+FAILED_ON_TEST = "It is right on all examples, and on a test input it failed: {error}"
+RIGHT_ON = "It is right on {right} of {all} examples."
+FAILED_ON = "On example {number} it failed: {error}"
+GAVE = "On example {number} ({differ}) it gave\n{output}\ninstead of\n{right}"
 
 
 async def programmed(block: str, state: State, kit: Kit, asked: str, **how: Any) -> Step:
@@ -39,7 +46,7 @@ async def tried(state: State, kit: Kit, source: str) -> dict[str, Any]:
     made = await transformed(kit, source, puzzle)
     if made.failed is not None:
         evidence = Evidence(program="failed", error=made.failed, examples_passed=0.0)
-        result = f"The program failed: {made.failed}"
+        result = FAILED.format(error=made.failed)
         return {"result": result, "candidate": None, "evidence": evidence, "program": source}
     right = [output == pair.output for output, pair in zip(made.train, puzzle.train, strict=True)]
     share = sum(right) / len(right)
@@ -66,24 +73,20 @@ def _told(state: State, puzzle: Puzzle, made: Transformed) -> str:
     ]
     if not wrong:
         failed = [output for output in made.tests if isinstance(output, str)]
-        return f"It is right on all examples, and on a test input it failed: {failed[0]}" if failed else ""
-    lines = [f"It is right on {len(puzzle.train) - len(wrong)} of {len(puzzle.train)} examples."]
+        return FAILED_ON_TEST.format(error=failed[0]) if failed else ""
+    lines = [RIGHT_ON.format(right=len(puzzle.train) - len(wrong), all=len(puzzle.train))]
     for number, pair, output in wrong[:SHOWN_PAIRS]:
         if isinstance(output, str):
-            lines.append(f"On example {number} it failed: {output}")
+            lines.append(FAILED_ON.format(number=number, error=output))
             break  # the others fail in the same way, as a rule
         differ = _difference(output, pair.output)
-        lines.append(f"On example {number} ({differ}) it gave\n{write(output)}\ninstead of\n{write(pair.output)}")
+        lines.append(GAVE.format(number=number, differ=differ, output=write(output), right=write(pair.output)))
     return "\n".join(lines)
 
 
 def _difference(output: Grid, right: Grid) -> str:
-    if size(output) != size(right):
-        return f"{size(output)} cells where {size(right)} are right"
-    wrong = sum(
-        one != other for row, wanted in zip(output, right, strict=True) for one, other in zip(row, wanted, strict=True)
-    )
-    return f"{wrong} cells wrong"
+    wrong = differing(output, right)
+    return f"{size(output)} cells where {size(right)} are right" if wrong is None else f"{len(wrong)} cells wrong"
 
 
 async def drawn(block: str, state: State, kit: Kit, asked: str, **how: Any) -> Step:

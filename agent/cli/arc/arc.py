@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.arc.printing import print_compared, print_findings, print_overlaps, print_puzzle, print_score
+from pilotage.agent.cli.arc.collect import collect
+from pilotage.agent.cli.arc.printing import (
+    print_compared,
+    print_findings,
+    print_malformed,
+    print_overlaps,
+    print_puzzle,
+    print_score,
+)
+from pilotage.agent.cli.arc.showing import passes_told, puzzle_told
 from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, StoreOptions
@@ -16,7 +25,9 @@ from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import interruptible, number_of, plain, progress, screen
 
 if TYPE_CHECKING:
+    from pilotage.agent.arc.attempts import Answers
     from pilotage.agent.arc.splits import Split
+    from pilotage.agent.arc.submissions import Malformed
     from pilotage.agent.cli.screen import Screen
     from pilotage.memory import ConceptStore
 
@@ -29,6 +40,7 @@ JUDGED = typer.Option(..., "--split", metavar="SPLIT", help="Where the puzzles a
 
 app = App(help="ARC puzzles: fetch and check them, look at them, solve them, score and submit.")
 app.command()(solve)
+app.command()(collect)
 
 
 @app.command()
@@ -92,7 +104,7 @@ def show(
     ),
     out: Path | None = typer.Option(None, help="Write a picture, FILE.svg or FILE.png, instead."),
 ) -> Output:
-    """Show a puzzle: its pairs, its tests, attempts at them."""
+    """Show a puzzle: its pairs, its tests, attempts at them; with --json what a run did, too."""
     from pilotage.agent.arc.drawing import png, rows_of, svg, titled
     from pilotage.agent.arc.runs import FILE, RunResults
     from pilotage.agent.arc.splits import load_split
@@ -103,18 +115,15 @@ def show(
     shown = load_split(split)
     puzzle = shown.puzzle(id)
     right = shown.outputs.get(id) if outputs or run is not None else None
-    attempts = None
-    if run is not None:
-        answers = RunResults(run).answers_of(puzzle) if (run / FILE).exists() else read_submission(run)
-        attempts = answers.get(id, ())
+    attempts, passes = None, None
+    if run is not None and (run / FILE).exists():
+        results = RunResults(run)
+        attempts, passes = results.answers_of(puzzle).get(id, ()), passes_told(results.lines(id))
+    elif run is not None:
+        attempts = read_submission(run).answers.get(id, ())
     rows = rows_of(puzzle, right, attempts)
-    data = {
-        "split": shown.name,
-        "id": id,
-        "content": puzzle.content,
-        "train": len(puzzle.train),
-        "tests": len(puzzle.tests),
-    }
+    data = {"split": shown.name, **puzzle_told(puzzle, right, attempts)}
+    data |= {} if passes is None else {"passes": passes}
     if out is None:
         return Output(data, lambda console: print_puzzle(console, f"{shown.name} {id}", rows))
     if out.suffix.lower() not in (".svg", ".png"):
@@ -139,6 +148,8 @@ def score(
     from pilotage.agent.arc.submissions import read_submission
     from pilotage.agent.errors import UsageError
 
+    answers: Answers
+    malformed: tuple[Malformed, ...] = ()
     if (what / FILE).exists():
         if split is not None:
             raise UsageError("a run knows its split: leave out --split")
@@ -148,14 +159,16 @@ def score(
     else:
         if split is None:
             raise UsageError(f"{what} is no run, so --split has to say where the puzzles of the submission are from")
-        judged, answers = load_split(split), read_submission(what)
+        judged, submission = load_split(split), read_submission(what)
+        answers, malformed = submission.answers, submission.malformed
     found = score_split(judged, answers)
 
     def show(console: Screen) -> None:
         _print_split(console, judged)
         print_score(console, found)
+        print_malformed(console, malformed)
 
-    return Output(_told(judged) | found.to_json(), show)
+    return Output(_told(judged) | found.to_json() | {"malformed": [vars(one) for one in malformed]}, show)
 
 
 @app.command()

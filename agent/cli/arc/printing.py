@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from pilotage.agent.arc.drawing import Panel, Rows
     from pilotage.agent.arc.scoring import SplitScore
     from pilotage.agent.arc.splits import Split
+    from pilotage.agent.arc.submissions import Malformed
     from pilotage.agent.cli.screen import Screen
 
 NAMED = 20
 """Ids that are named at most; `--json` has all."""
+SHOWN_MALFORMED = 3
+"""Attempts that are told why they are no grids."""
 
 
 def print_findings(console: Screen, found: Sequence[Finding]) -> None:
@@ -66,6 +69,16 @@ def print_score(console: Screen, score: SplitScore) -> None:
     if score.beyond:
         shown = ", ".join(score.beyond[:NAMED])
         console.print_line(f"[yellow]not of this split[/], and not counted: {plain(shown)}")
+
+
+def print_malformed(console: Screen, found: Sequence[Malformed]) -> None:
+    """One line: how many attempts are no grids, and which come first."""
+    if not found:
+        return
+    what = "attempt is no grid and counts" if len(found) == 1 else "attempts are no grids and count"
+    shown = "; ".join(map(str, found[:SHOWN_MALFORMED]))
+    more = " and so on, --json has all" if found[SHOWN_MALFORMED:] else ""
+    console.print_line(f"[yellow]{len(found):,} {what} as wrong[/]: {plain(shown)}{more}")
 
 
 def print_compared(console: Screen, found: Compared, tokens: Mapping[str, int]) -> None:

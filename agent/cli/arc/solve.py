@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from pilotage.agent.errors import UsageError
 if TYPE_CHECKING:
     from pilotage.agent.arc.runs import RunResults
     from pilotage.agent.arc.splits import Split
+    from pilotage.agent.cli.arc.live import Live
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.settings import Settings
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 MAX_TOKENS = 30_000
 """Tokens of a puzzle in one pass, where nothing else is said: grids are long, and read with every call."""
 
+MOST_VIEWS = 64
 
 STYLES: dict[str, dict[str, Any]] = {
     "concepts": {"memory_selection": "llm", "memory_form": "program"},
@@ -51,7 +54,15 @@ class ArcOptions(SingleRunOptions):
     retries: int = for_tasks(
         0, min=0, max=20, help="Passes more over the puzzles that no program solved on all training pairs."
     )
+    views: int = for_tasks(
+        1,
+        min=1,
+        max=MOST_VIEWS,
+        help="Views of a puzzle that outputs are written down from once its programs have failed, turned and in other "
+        "colours: a call each, and they vote.",
+    )
     encoding: str = expert("spaced", metavar="NAME", help="How grids are written: spaced, digits, json, or words.")
+    prices: Path | None = for_tasks(None, help="Prices (TOML), a table for each model. (default: as the model tells)")
 
     def settings(self, **others: Any) -> Settings:
         """The settings that these options give, with the defaults of puzzles where neither they nor a file say more."""
@@ -60,7 +71,9 @@ class ArcOptions(SingleRunOptions):
         if self.memory_style is not None and self.memory in (None, "none"):
             raise UsageError("--memory-style says how a memory is used: give one as --memory DIR")
         style = STYLES[self.memory_style] if self.memory_style is not None else {}
-        given = super().settings(retries=None, encoding=None, memory_style=None, **style, **others)
+        given = super().settings(
+            retries=None, views=None, encoding=None, prices=None, memory_style=None, **style, **others
+        )
         defaults = {"policy": "arc", "memory": "none", "max_tokens": MAX_TOKENS}
         return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
 
@@ -78,15 +91,18 @@ def solve(
     from pilotage.agent.arc.runs import Asked, RunResults, begin
     from pilotage.agent.arc.splits import load_split
     from pilotage.agent.arc.tasks import task_of
+    from pilotage.agent.cli.arc.live import Live, dollars_by
     from pilotage.agent.cli.assembly import model_of
 
     console = screen(errors=True, soft_wrap=True)
     settings = options.settings()
     _require_fit(settings)
+    settings.budget.require_calls(options.views, f"--views {options.views}")
     puzzles = load_split(split)
     console.print_left_out(puzzles.defects)
     tasks = [task_of(one, puzzles.outputs.get(one.id), options.encoding) for one in puzzles.puzzles]
     model = model_of(settings)
+    dollars = dollars_by(options.prices, model.name)
     begin(out, Asked.of(split, puzzles, options.encoding), resume=resume)
     if odd := len({one.id for one in findings(puzzles)}):
         console.print_line(f"{number_of(odd, 'puzzle')} should perhaps not be judged: `pilotage arc check` says why")
@@ -94,7 +110,8 @@ def solve(
         run = RunResults(out)
         waiting = [task for task in tasks if not run.is_solved(task.id, before=number)]
         if waiting:
-            _solve_pass(number, waiting, out, settings, model, console)
+            live = Live.of(run, dollars)
+            _solve_pass(number, waiting, out, settings, model, console, live, views=options.views)
     run = RunResults(out)
     tell_score(run, puzzles, as_json=as_json)
     if puzzles.defects or run.failed:
@@ -109,11 +126,7 @@ def _require_fit(settings: Settings) -> None:
     from pilotage.agent.routing.policies import policy_for
     from pilotage.agent.strategies.method import is_strategy
 
-    if settings.sandbox == "subprocess":
-        raise UsageError(
-            "puzzles are not solved in the sandbox mode `subprocess`: a program could read there what their tests "
-            "become. Use bubblewrap, or none to solve without programs"
-        )
+    require_isolation(settings)
     if is_strategy(settings.policy) or settings.policy in ("llm", "experience"):
         raise UsageError(
             f"{settings.policy!r:.80} cannot solve puzzles: use arc, default, one-bit, fixed:..., or a .toml"
@@ -123,8 +136,25 @@ def _require_fit(settings: Settings) -> None:
         policy_for(settings.policy, blocks.actions, Observer(blocks, settings.observation).spec, effort=settings.effort)
 
 
+def require_isolation(settings: Settings) -> None:
+    """Raises UsageError for a sandbox in which a program could read what tests become."""
+    if settings.sandbox == "subprocess":
+        raise UsageError(
+            "puzzles are not solved in the sandbox mode `subprocess`: a program could read there what their tests "
+            "become. Use bubblewrap, or none to solve without programs"
+        )
+
+
 def _solve_pass(
-    number: int, tasks: list[Task], out: Path, settings: Settings, model: ModelClient, console: Screen
+    number: int,
+    tasks: list[Task],
+    out: Path,
+    settings: Settings,
+    model: ModelClient,
+    console: Screen,
+    live: Live,
+    *,
+    views: int,
 ) -> None:
     """One pass over the puzzles that wait for it, with a seed of its own; a further one draws what it asks."""
     from pilotage.agent.arc.blocks import AGAIN, registry
@@ -138,11 +168,13 @@ def _solve_pass(
     settings = settings.model_copy(update={"seed": settings.seed + number})
     others: dict[str, Any] = {
         "policy": arc_policy() if settings.policy == NAME else settings.policy,
-        "registry": registry(AGAIN if number else 0.0),
+        "registry": registry(AGAIN if number else 0.0, views),
         "sandbox": open_sandbox(settings.sandbox, packages=numpy()) or "none",
     }
-    with open_results(pass_file(out, number), settings, model, resume=True) as results:
-        batch = Batch(tasks, None, settings, results, console, as_json=False)
+    with open_results(pass_file(out, number), settings, model, resume=True, views=views) as results:
+        batch = Batch(
+            tasks, None, settings, results, console, as_json=False, live=partial(live.telling, console, number)
+        )
         batch.regrade()
         if batch.waiting:
             if number:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import typer
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.components import Components
     from pilotage.agent.settings import Settings
+    from pilotage.navigator.bank.writer import BankWriter
 
 MAX_SECONDS = 3600.0
 """A run's limit while recording: long, so that a slow or busy machine does not shape the bank."""
@@ -56,24 +58,30 @@ class StudyOptions:
     temperature: float = expert(0.7, min=0.0, help="Of the sampled repeats.")
     policy_mix: str | None = expert(None, help="Who explores, by weight. (default: uniform=1;uncertain=2)")
 
-    def study(self, components: Components) -> Study:
-        """The study that they describe, of an agent's blocks and limits."""
+    def study(self, components: Components, *, plan: str | None = None, depth: int | None = None) -> Study:
+        """The study that they describe, of an agent's blocks and limits.
+
+        Args:
+            components: of the agent.
+            plan: where none is named; None for the one of the preset.
+            depth: where none is named.
+        """
         from pilotage.agent.banks.collect import Study
         from pilotage.agent.banks.explore import DEFAULT_MIX, parse_mix
         from pilotage.agent.banks.plan import parse_plan
         from pilotage.agent.routing.observation import MAX_BLOCKS, PRESET
 
         papers = components.observer.preset == PRESET
-        depth = self.max_depth or (MAX_BLOCKS if papers else Study.max_depth)
+        deep = self.max_depth or depth or (MAX_BLOCKS if papers else Study.max_depth)
         most = components.budget.max_steps
-        if depth >= most:
-            raise UsageError(f"--max-depth {depth} and the answer do not fit into --max-steps {most}")
+        if deep >= most:
+            raise UsageError(f"--max-depth {deep} and the answer do not fit into --max-steps {most}")
         return Study(
-            parse_plan(self.plan or ("rlot" if papers else "standard"), components.registry.actions, depth),
+            parse_plan(self.plan or plan or ("rlot" if papers else "standard"), components.registry.actions, deep),
             parse_mix(self.policy_mix or DEFAULT_MIX, components),
             seed=components.seed,
             episodes=self.episodes_per_task,
-            max_depth=depth,
+            max_depth=deep,
             samples=self.samples,
             nodes_per_task=self.nodes_per_task,
         )
@@ -93,39 +101,92 @@ def collect(
     as_json: bool = typer.Option(False, "--json", help="Print a JSON summary at the end."),
 ) -> None:
     """Record reasoning trees: what each block leads to, and what stopping there would answer and score."""
-    from pilotage.agent.banks.collect import Collector
     from pilotage.agent.banks.meta import recorded_in
     from pilotage.agent.banks.sources import mixed
-    from pilotage.agent.banks.stepwise import Stepwise
     from pilotage.agent.cli.assembly import assemble
 
     settings = any_policy(run.settings(observation=preset, learn=False))
     folder_to_write(out)
     console = screen(errors=True, soft_wrap=True)
-    deadline = None if limit_minutes is None else time.monotonic() + 60 * limit_minutes
-    with interruptible(lambda: f"interrupted; what was recorded is kept in {out}; the same command goes on from there"):
+    sitting = Sitting(out, console, settings.concurrency, limit_minutes, as_json)
+    with sitting.interruptible():
         assigned, defects = mixed(tasks, limit)
         with assemble(settings) as agent:
-            components = agent.components
-            plan = study.study(components)
-            chosen = recordable(assigned, defects, components, console)
-            if not chosen:
-                console.print("no task is left to record")
-                raise typer.Exit(1)
-            temperature = study.temperature if plan.samples > 1 else 0.0
-            with recorded_in(out, components, temperature=temperature) as writer:
-                collector = Collector(
-                    Stepwise(components, temperature=study.temperature),
-                    writer,
-                    plan,
-                    until=lambda: deadline is not None and time.monotonic() >= deadline,
-                )
-                interrupted = _run(collector, chosen, settings.concurrency, console)
-    for id, why in collector.refused.items():
-        console.print(f"[red]not complete[/] {plain(id)}: {plain(why)}")
-    _report(collector.tally, len(chosen), out, console, as_json)
-    whole = not (defects or len(chosen) < len(assigned) or collector.refused)
-    raise typer.Exit(130 if interrupted else 0 if whole else 1)
+            sitting.record(assigned, defects, agent.components, study, recorded_in)
+
+
+class Opening(Protocol):
+    """Opens the bank that components record."""
+
+    def __call__(self, folder: Path, components: Components, *, temperature: float) -> BankWriter:
+        """The bank in a folder; `temperature` is that of sampled repeats, 0 where there are none."""
+
+
+@dataclass(frozen=True)
+class Sitting:
+    """One call of a command that records.
+
+    Attributes:
+        out: folder of the bank.
+        console: where progress is told.
+        concurrency: tasks at once.
+        minutes: after which no node is begun; None for no limit.
+        as_json: prints a summary at the end.
+    """
+
+    out: Path
+    console: Screen
+    concurrency: int
+    minutes: float | None
+    as_json: bool
+
+    def interruptible(self) -> AbstractContextManager[None]:
+        """Ctrl-C within it says what is kept."""
+        kept = f"interrupted; what was recorded is kept in {self.out}; the same command goes on from there"
+        return interruptible(lambda: kept)
+
+    def record(
+        self,
+        assigned: Sequence[Assigned],
+        defects: Sequence[object],
+        components: Components,
+        study: StudyOptions,
+        opens: Opening,
+        **plans: Any,
+    ) -> NoReturn:
+        """Records tasks and ends the command: 0 if all are whole, 1 if not, 130 after Ctrl-C.
+
+        Args:
+            assigned: the tasks, with the headers that the bank gives them.
+            defects: what was left out already.
+            components: that run them.
+            study: what of each is recorded.
+            opens: opens the bank.
+            plans: as for `StudyOptions.study`.
+        """
+        from pilotage.agent.banks.collect import Collector
+        from pilotage.agent.banks.stepwise import Stepwise
+
+        deadline = None if self.minutes is None else time.monotonic() + 60 * self.minutes
+        plan = study.study(components, **plans)
+        chosen = recordable(assigned, defects, components, self.console)
+        if not chosen:
+            self.console.print("no task is left to record")
+            raise typer.Exit(1)
+        temperature = study.temperature if plan.samples > 1 else 0.0
+        with opens(self.out, components, temperature=temperature) as writer:
+            collector = Collector(
+                Stepwise(components, temperature=study.temperature),
+                writer,
+                plan,
+                until=lambda: deadline is not None and time.monotonic() >= deadline,
+            )
+            interrupted = _run(collector, chosen, self.concurrency, self.console)
+        for id, why in collector.refused.items():
+            self.console.print(f"[red]not complete[/] {plain(id)}: {plain(why)}")
+        _report(collector.tally, len(chosen), self.out, self.console, self.as_json)
+        whole = not (defects or len(chosen) < len(assigned) or collector.refused)
+        raise typer.Exit(130 if interrupted else 0 if whole else 1)
 
 
 def any_policy(settings: Settings) -> Settings:

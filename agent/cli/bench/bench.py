@@ -84,7 +84,7 @@ class FigureOptions:
         """
         from pilotage.agent.bench.figures import Terms
         from pilotage.agent.bench.schema import CostModel
-        from pilotage.agent.models.prices import Price, price_file
+        from pilotage.agent.models.prices import Price, price_file, price_of
 
         for option, weight in (("--prompt-weight", self.prompt_weight), ("--decode-weight", self.decode_weight)):
             if not math.isfinite(weight):
@@ -92,11 +92,7 @@ class FigureOptions:
         price, known = None, dict[str, Price]()
         if self.prices is not None:
             known = price_file(self.prices)
-            if (price := known.get(model)) is None:
-                raise UsageError(
-                    f"{self.prices} has no price of the model {model!r}: it has {', '.join(known) or 'none'}; add a "
-                    "table with `input` and `output`"
-                )
+            price = price_of(model, self.prices, known)
         weights = CostModel(prompt=self.prompt_weight, decode=self.decode_weight, models=self._weights())
         return Terms(weights, price, known, self.bootstrap)
 

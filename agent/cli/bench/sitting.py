@@ -13,10 +13,11 @@ from pilotage.agent.banks.progress import clock
 from pilotage.agent.banks.sources import Assigned, mixed
 from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.bench.methods import Method, require_fit, require_fresh
-from pilotage.agent.bench.run import Lane, Pace, solve_by_all, tidied
+from pilotage.agent.bench.run import Lane, solve_by_all, tidied
 from pilotage.agent.cli.assembly import agent_of, model_of
+from pilotage.agent.cli.pace import paced
 from pilotage.agent.cli.solve.batch import conditions_of
-from pilotage.agent.cli.terminal import interruptible, plain, progress
+from pilotage.agent.cli.terminal import interruptible, plain
 from pilotage.agent.errors import ModelUnavailable, Unable, UsageError
 from pilotage.agent.peers.block import Peers
 from pilotage.agent.peers.toolkit import Peer, is_peer
@@ -25,14 +26,12 @@ from pilotage.agent.settings import Settings
 from pilotage.agent.tasks.grading import grader_for
 
 if TYPE_CHECKING:
+    from pilotage.agent.batch.pace import Pace
     from pilotage.agent.cli.screen import Screen
     from pilotage.agent.models.client import ModelClient
     from pilotage.agent.run import Run
     from pilotage.agent.runner import ReasoningAgent
     from pilotage.agent.sandbox import Sandbox
-
-STEPS = 20
-"""Without a terminal, progress is told each time that another of so many parts is done."""
 
 
 @dataclass(frozen=True)
@@ -233,20 +232,14 @@ def told(
 ) -> Iterator[tuple[Callable[[Method, Run], None], Callable[[Pace], None]]]:
     """Progress with the time left: a bar on a terminal, else a line now and then."""
     repeats = 1 + max(lane.repeat for lane in lanes)
-    said = -1
-    text = "{task.fields[left_]}"
-    with progress(console, "comparing", text, count=True, left_="", total=tasks * repeats) as update:
+    with paced(console, "comparing", tasks * repeats) as tell:
 
         def on_run(method: Method, run: Run) -> None:
             if run.error is not None:
                 console.print(f"[red]not solved[/] {plain(run.task_id)} by {plain(method.label)}: {plain(run.error)}")
 
         def on_pair(pace: Pace) -> None:
-            nonlocal said
-            done, left = pace.before + pace.done, clock(pace.seconds_left)
-            update(completed=done, left_=f"{left} left")
-            if not console.is_terminal and (part := STEPS * done // pace.total) != said:
-                said = part
-                console.print(f"{done} of {pace.total} tasks are done by all methods, {left} left at this pace")
+            done, left = f"{pace.behind} of {pace.total} tasks are done by all methods", clock(pace.seconds_left)
+            tell(pace, f"{left} left", f"{done}, {left} left at this pace")
 
         yield on_run, on_pair

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -79,17 +80,22 @@ def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> i
     return 1 if source.defects or total.failed else 0
 
 
-def open_results(path: Path, settings: Settings, model: ModelClient, *, resume: bool) -> ResultsFile:
-    """The results file of runs under these settings; raises as `ResultsFile`."""
+def open_results(path: Path, settings: Settings, model: ModelClient, *, resume: bool, **more: Any) -> ResultsFile:
+    """The results file of runs under these settings, and whatever `more` decides answers; raises as `ResultsFile`."""
     common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
-    results = ResultsFile(path, resume=resume, settings=common, conditions=conditions_of(settings, model))
+    results = ResultsFile(path, resume=resume, settings=common, conditions=conditions_of(settings, model) | more)
     _say_what_is_untold(results, screen(errors=True, soft_wrap=True))
     return results
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Tasks in the order of a seed, or of their source, and the file of their results, if one is kept."""
+    """Tasks in the order of a seed, or of their source, and the file of their results, if one is kept.
+
+    Attributes:
+        live: tells how it goes, in another way than a share that is right: called with how many tasks there are and how
+            many are done, it gives what is called with each run and the figures so far.
+    """
 
     tasks: list[Task]
     order: int | None
@@ -97,6 +103,7 @@ class Batch:
     results: ResultsFile | None
     console: Screen
     as_json: bool
+    live: Callable[[int, int], AbstractContextManager[Callable[[Run, Figures], None]]] | None = None
 
     def regrade(self) -> None:
         """Says which results do not answer the tasks as they are now, after grading those anew that do."""
@@ -146,17 +153,17 @@ class Batch:
 
     def solve(self, agent: ReasoningAgent) -> Figures:
         """Solves what is waiting; figures of that."""
-        what = "solving" if self.order is None else f"order {self.order}"
-        counts: dict[str, Any] = {"total": len(self.tasks), "completed": len(self.tasks) - self.waiting}
         figures = Figures()
-        with progress(self.console, what, "{task.fields[right]}", count=True, left=True, right="", **counts) as update:
+        with (self.live or self._told)(len(self.tasks), len(self.tasks) - self.waiting) as tell:
 
             def on_done(run: Run) -> None:
                 line = run.to_json() | ({} if self.order is None else {"order": self.order})
                 figures.add(line)
-                accuracy = figures.summary()["accuracy"]
-                update(advance=1, right="" if accuracy is None else f"{100 * accuracy:.0f}% right")
-                self._tell(run, line)
+                tell(run, figures)
+                if run.error is not None:
+                    self.console.print(f"[red]not solved[/] {plain(run.task_id)}: {plain(run.error)}")
+                if self.as_json:
+                    print_json_line(line)
 
             common: dict[str, Any] = {"concurrency": self.settings.concurrency, "results": self.results}
             common |= {"order": self.order, "graded": True}  # before the model was loaded
@@ -174,15 +181,22 @@ class Batch:
                 raise ModelUnavailable(f"{error} The batch ends here; {self.kept}") from error
         return figures
 
-    def _tell(self, run: Run, line: dict[str, Any]) -> None:
-        if run.error is not None:
-            self.console.print(f"[red]not solved[/] {plain(run.task_id)}: {plain(run.error)}")
-        if self.as_json:
-            print_json_line(line)
-        elif not self.console.is_terminal and run.error is None:
-            score = "" if run.score is None else f" score {run.score:g}"
-            score += " (withheld)" if run.abstained else ""
-            self.console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
+    @contextmanager
+    def _told(self, total: int, before: int) -> Iterator[Callable[[Run, Figures], None]]:
+        """A bar with the share that is right on a terminal, else a line for each task."""
+        what = "solving" if self.order is None else f"order {self.order}"
+        fields: dict[str, Any] = {"total": total, "completed": before, "right": ""}
+        with progress(self.console, what, "{task.fields[right]}", count=True, left=True, **fields) as update:
+
+            def tell(run: Run, figures: Figures) -> None:
+                accuracy = figures.summary()["accuracy"]
+                update(advance=1, right="" if accuracy is None else f"{100 * accuracy:.0f}% right")
+                if not self.as_json and not self.console.is_terminal and run.error is None:
+                    score = "" if run.score is None else f" score {run.score:g}"
+                    score += " (withheld)" if run.abstained else ""
+                    self.console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
+
+            yield tell
 
 
 def _require_sense(options: TaskOptions, settings: Settings) -> None:

@@ -48,6 +48,19 @@ def test_a_further_pass_is_for_what_no_program_has_solved(here, command_line):
     assert [line["task_id"] for line in lines(here, 1)] == ["odd"] and lines(here, 1)[0]["seed"] == 1
 
 
+def test_a_puzzle_as_json_has_what_a_run_did_with_it(here, command_line):
+    assert command_line(*SOLVE, "--retries", "1").code == 0
+    shown = ("arc", "show", "--split", "p.json", "--run", "R", "--json")
+    flip, odd = (json.loads(command_line(*shown, id).out) for id in ("flip", "odd"))
+    (only,) = flip["passes"]
+    assert only["route"] == ["look", "program", "answer"] and only["verified"] and only["tokens"] > 0
+    (program,) = only["programs"]
+    assert "grid[:, ::-1]" in program["program"] and program["examples_passed"] == 1 and program["block"] == "program"
+    assert len(odd["passes"]) == 2 and {one["examples_passed"] for one in odd["passes"][0]["programs"]} == {0}
+    first, second = odd["tests"][0]["attempts"]
+    assert (first["wrong_cells"], second["right"]) == (2, True)
+
+
 def test_a_run_goes_on_where_it_was_torn(here, command_line):
     assert command_line(*SOLVE).code == 0
     file = here / "R" / "pass-0.jsonl"

@@ -24,8 +24,8 @@ TASK = task_of(PUZZLE, OUTPUTS)
 
 def solved(script, policy, task=TASK, **more):
     model = ScriptedChatModel(script)
-    sandbox = open_sandbox("bubblewrap", packages=numpy())
-    with ReasoningAgent(model, policy=policy, registry=registry(), sandbox=sandbox, **more) as agent:
+    more = {"registry": registry(), "sandbox": open_sandbox("bubblewrap", packages=numpy())} | more
+    with ReasoningAgent(model, policy=policy, **more) as agent:
         return agent.solve(task), model
 
 
@@ -59,7 +59,7 @@ def test_two_programs_and_what_was_written_down_agree_by_their_outputs():
 
 
 def test_another_view_of_the_puzzle_is_undone_before_it_is_compared():
-    view = Augmentation.drawn(0)
+    view = Augmentation.view(1, 0)
     seen = "\n".join(" ".join(map(str, row)) for row in view.of(grid([[5, 4]])))
     run, model = solved([FLIP, f"```\n{seen}\n```"], "fixed:program,verify,answer")
     verify = run.trace.steps[1]

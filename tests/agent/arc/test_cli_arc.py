@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from pilotage.agent.arc.drawing import PALETTE
-from tests.agent.arc.made_up import A, C, D, record, write
+from tests.agent.arc.made_up import A, B, C, D, record, write
 
 
 @pytest.fixture
@@ -43,11 +43,40 @@ def test_a_submission_is_scored_over_the_whole_split(here, command_line):
     assert told["official"]["value"] == 0.5 and told["scores"] == {"a": 1, "b": 0} and told["missing"] == ["b"]
 
 
+def test_malformed_attempts_are_named_in_a_line_and_the_rest_is_scored(here, command_line):
+    tests = [{"attempt_1": [[1, 12]], "attempt_2": "\x1b[2J"}]
+    write(here / "s.json", {"a": [{"attempt_1": [[1], [1, 2]], "attempt_2": D}], "b": tests, "c": tests})
+    code, out, _ = command_line("arc", "score", "s.json", "--split", "p.json")
+    assert code == 0 and "50.0%" in out and "1 of 2 tests solved" in out and "\x1b" not in out
+    (line,) = [line for line in out.splitlines() if "no grids" in line]
+    assert line.startswith("5 attempts are no grids and count as wrong: a, test 1, attempt_1: a grid is ragged")
+    assert "b, test 1, attempt_1: row 1 of a grid has 12" in line and line.endswith("and so on, --json has all")
+    told = json.loads(command_line("arc", "score", "s.json", "--split", "p.json", "--json").out)
+    assert [one["id"] for one in told["malformed"]] == ["a", "b", "b", "c", "c"] and told["official"]["value"] == 0.5
+
+
 def test_a_puzzle_is_shown_without_what_it_asks_for(here, command_line):
     code, out, _ = command_line("arc", "show", "a", "--split", "p.json")
     assert code == 0 and "training 2, 1x2   becomes, 1x2" in out and "becomes ?" in out and "5 5" not in out
     assert "5 5" in command_line("arc", "show", "a", "--split", "p.json", "--outputs").out
     assert "attempt 1, 2x2, right" in command_line("arc", "show", "a", "--split", "p.json", "--run", "s.json").out
+
+
+def test_a_puzzle_as_json_has_its_grids_and_how_far_each_attempt_is_off(here, command_line):
+    write(here / "s.json", {"a": [{"attempt_1": [[5, 5], [1, 1]], "attempt_2": A}]})
+    shown = ("arc", "show", "a", "--split", "p.json", "--json")
+    told = json.loads(command_line(*shown).out)
+    assert told["train"] == [{"input": A, "output": B}, {"input": B, "output": A}]
+    assert told["tests"] == [{"input": C, "output": None, "attempts": []}] and "passes" not in told
+    assert json.loads(command_line(*shown, "--outputs").out)["tests"][0]["output"] == D
+    (test,) = json.loads(command_line(*shown, "--run", "s.json").out)["tests"]
+    near, other = test["attempts"]
+    assert near == {"grid": [[5, 5], [1, 1]], "right": False, "wrong_cells": 2}
+    assert other == {"grid": A, "right": False, "wrong_cells": None}, "it has another size"
+    write(here / "s.json", {"a": [{"attempt_1": [[1], [1, 2]], "attempt_2": D}]})
+    none, right = json.loads(command_line(*shown, "--run", "s.json").out)["tests"][0]["attempts"]
+    assert none == {"grid": None, "right": False, "wrong_cells": None}
+    assert right == {"grid": D, "right": True, "wrong_cells": 0}
 
 
 @pytest.mark.parametrize("ending", ["svg", "png"])

@@ -115,11 +115,21 @@ def test_the_eight_views_of_a_grid_are_eight():
     assert Augmentation(1).of(one) == ((5, 3, 1), (6, 4, 2)) and Augmentation(4).of(one) == ((1, 3, 5), (2, 4, 6))
 
 
-def test_a_drawn_view_changes_something_and_leaves_black():
-    for seed in range(50):
-        view = Augmentation.drawn(seed)
-        assert view == Augmentation.drawn(seed) and view.turn and view.colours[0] == 0
-        assert sorted(view.colours) == list(range(COLOURS))
+def test_views_differ_and_leave_black():
+    for seed in range(20):
+        views = [Augmentation.view(number, seed) for number in range(9)]
+        assert views == [Augmentation.view(number, seed) for number in range(9)] and views[0] == Augmentation()
+        assert len(set(views)) == len({view.name for view in views}) == 9 and views[0].name == ""
+        assert {view.turn for view in views[1:8]} == set(range(1, TURNS)), "seven in a row have all turns"
+        assert all(sorted(view.colours) == list(range(COLOURS)) and view.colours[0] == 0 for view in views)
+
+
+def test_a_view_shows_the_same_pairs_in_another_order():
+    puzzle, _ = puzzle_from(record(tuple(([[n, 0]], [[0, n]]) for n in range(1, 7))), "a")
+    view = Augmentation(order=Augmentation.view(1, 0).order)
+    seen = view.of_puzzle(puzzle)
+    assert seen.train != puzzle.train and set(seen.train) == set(puzzle.train) and seen.tests == puzzle.tests
+    assert Augmentation().of_puzzle(puzzle) == puzzle
 
 
 def test_a_bank_knows_a_puzzle_again_by_what_it_shows_and_not_by_what_is_counted_in_it():

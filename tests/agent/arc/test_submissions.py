@@ -37,7 +37,7 @@ def test_a_submission_scores_as_its_answers_do(split, tmp_path):
     by_hand = score_split(split, ANSWERS).official
     assert by_hand.value == (1 + 1 / 2 + 0) / 3
     for place in ("submission.json", "submission"):
-        assert score_split(split, read_submission(tmp_path / place)).official == by_hand
+        assert score_split(split, read_submission(tmp_path / place).answers).official == by_hand
 
 
 def test_a_folder_with_others_attempts_is_not_added_to(split, tmp_path):
@@ -61,13 +61,13 @@ def test_the_harness_finds_what_it_reads(split, tmp_path):
 def test_no_guess_is_right_nowhere(tmp_path):
     split = load_split(str(write(tmp_path / "p.json", {"zero": record(tests=((C, [[0]]), (D, [[0, 0], [0, 0]])))})))
     write_harness(tmp_path / "s", split, {"zero": ((), ())}, {})
-    assert score_split(split, read_submission(tmp_path / "s")).official.value == 0
+    assert score_split(split, read_submission(tmp_path / "s").answers).official.value == 0
 
 
 def test_a_folder_s_results_are_no_puzzle(split, tmp_path):
     write_harness(tmp_path / "s", split, ANSWERS, {})
     write(tmp_path / "s" / "results.json", {"score": 1})
-    assert set(read_submission(tmp_path / "s")) == {"one", "two"}
+    assert set(read_submission(tmp_path / "s").answers) == {"one", "two"}
 
 
 def test_the_leaderboard_s_file_says_what_is_left_to_fill_in():
@@ -83,11 +83,9 @@ def test_the_leaderboard_s_file_says_what_is_left_to_fill_in():
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ([1], "no attempts by the ids"),
-        ({"a": {"attempt_1": A}}, "a has no list of attempts"),
-        ({"a": [{"attempt_1": [[1, 12]]}]}, "a, test 1, attempt_1: row 1 of a grid has 12"),
-        ({"a": [{"attempt_1": A}, {"attempt_2": "[[1], [1, 2]]"}]}, "a, test 2, attempt_2: a grid is ragged"),
-        ({"a": [{"attempt_1": {"answer": "no json"}}]}, "a, test 1, attempt_1: "),
+        ([1], "is no submission: it has no attempts by the ids"),
+        ({"a": {"attempt_1": A}}, "is no submission: a: it has no list of attempts"),
+        ({"a": 3, "b": {"attempt_1": A}}, "is no submission: a: it has no list of attempts"),
     ],
 )
 def test_what_is_no_submission_is_told(tmp_path, content, why):
@@ -96,9 +94,39 @@ def test_what_is_no_submission_is_told(tmp_path, content, why):
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("grid", "why"),
+    [
+        ([[1, 2], [1]], "a grid is ragged"),
+        ([[1, 12]], "row 1 of a grid has 12"),
+        ([[1, True]], "row 1 of a grid has True"),
+        ([[1] * 31] * 31, "a grid has 31 rows of 31 cells"),
+        (7, "a grid is a list of rows"),
+        ({"answer": "no json"}, "Expecting value"),
+        ([[]], "a grid is empty"),
+    ],
+)
+def test_an_attempt_that_is_no_grid_is_wrong_and_the_rest_is_scored(split, tmp_path, grid, why):
+    tests = [{"attempt_1": grid, "attempt_2": D}, {"attempt_1": D, "attempt_2": grid}]
+    read = read_submission(write(tmp_path / "s.json", {"two": tests, "one": [{"attempt_1": D}]}))
+    (first, second) = read.malformed
+    assert (first.id, first.test, first.attempt) == ("two", 1, "attempt_1") and why in first.why
+    assert (second.test, second.attempt) == (2, "attempt_2") and "\n" not in f"{first}{second}"
+    score = score_split(split, read.answers)
+    assert score.puzzles["one"].official == 1 and score.puzzles["two"].solved == (True, False)
+    assert score.puzzles["two"].first == (False, False), "an attempt behind a malformed one is a second one"
+
+
+def test_a_puzzle_or_a_test_without_attempts_is_wrong_beside_others(split, tmp_path):
+    read = read_submission(write(tmp_path / "s.json", {"one": [{"attempt_1": D}], "two": 3, "three": ["x"]}))
+    assert [(one.id, one.test, one.attempt) for one in read.malformed] == [("two", 0, ""), ("three", 1, "")]
+    score = score_split(split, read.answers)
+    assert score.official.value == 1 / 3 and score.missing == ()
+
+
 def test_empty_attempts_are_no_guess_and_a_third_is_left_out(tmp_path):
     tests = [{"attempt_1": [], "attempt_2": B, "attempt_3": C}, {"attempt_1": None}]
-    assert read_submission(write(tmp_path / "s.json", {"a": tests})) == {"a": (((), grid(B)), ())}
+    assert read_submission(write(tmp_path / "s.json", {"a": tests})).answers == {"a": (((), grid(B)), ())}
 
 
 def test_a_submission_that_is_not_there_is_told(tmp_path):

@@ -1,0 +1,1 @@
+"""Banks of puzzles: what is recorded of each, and how a bank names it (`pilotage.agent.banks`)."""
