@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from pilotage.agent.banks.stepwise import ObservedState
 from pilotage.agent.errors import UsageError
+from pilotage.agent.strategies.macro import strategy_of
 from pilotage.agent.trace import Step
 from pilotage.navigator.spaces import ActionSpec
 
@@ -90,13 +91,16 @@ class Way:
 def parse_plan(text: str, actions: ActionSpec, max_depth: int) -> tuple[Way, ...]:
     """The ways of a plan, one of `NAMED` or as written out; too deep ones are left out.
 
-    The root needs no entry: it is always recorded, with what answering at once gives.
+    The root needs no entry: it is always recorded, with what answering at once gives. A named plan but
+    `none` has every strategy among the actions at the root as well: whoever adds one to the blocks wants it recorded.
 
     Raises:
         UsageError: an entry names an unknown block or condition, or the terminal one.
     """
     ways: list[Way] = []
-    for entry in (part.strip() for part in NAMED.get(text.strip(), text).split(";")):
+    named = NAMED.get(text.strip(), text)
+    added = list(filter(strategy_of, actions.names)) if text.strip() in NAMED and named else []
+    for entry in (part.strip() for part in [*named.split(";"), *added]):
         if not entry or entry == "r":
             continue
         parts = [part.partition("?") for part in entry.removeprefix("r/").split("/")]

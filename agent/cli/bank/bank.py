@@ -14,7 +14,7 @@ from pilotage.agent.cli.bank.embed import embed
 from pilotage.agent.cli.bank.grade import grade
 from pilotage.agent.cli.bank.score import score
 from pilotage.agent.cli.command import App, Output
-from pilotage.agent.cli.options import A_SEED, BANK, FORCE, GRADING_SANDBOX, cost_weight, shares
+from pilotage.agent.cli.options import A_SEED, BANK, FORCE, GRADING_SANDBOX, MAP, cost_weight, shares
 from pilotage.agent.cli.outputs import file_to_write, folder_to_write, keep, write_json
 from pilotage.agent.cli.terminal import plain, print_json_line, screen, table
 
@@ -32,6 +32,7 @@ def add_traces(
     tasks: list[str] = typer.Option(
         ..., help="Where the tasks of the results come from, as in `pilotage solve --tasks`."
     ),
+    fields: str | None = MAP,
     sandbox: str = GRADING_SANDBOX,
     as_json: bool = typer.Option(False, "--json", help="Print a JSON summary."),
 ) -> None:
@@ -40,6 +41,7 @@ def add_traces(
     from pilotage.agent.banks.traces import TraceAdder, result_lines
     from pilotage.agent.blocks import installed
     from pilotage.agent.sandbox import open_sandbox
+    from pilotage.agent.tasks.fields import mapping
     from pilotage.navigator.bank.reader import read_meta
     from pilotage.navigator.bank.records import EARLIER
     from pilotage.navigator.bank.writer import BankWriter
@@ -49,7 +51,7 @@ def add_traces(
     meta = read_meta(bank)
     if meta.has_earlier_routes:
         raise BankError(f"the bank {bank} was {EARLIER}: runs of today do not belong in it; record a new one")
-    assigned, defects = mixed(tasks)
+    assigned, defects = mixed(tasks, fields=mapping(fields))
     with BankWriter(bank, meta) as writer:
         adder = TraceAdder(writer, assigned, installed(), open_sandbox(sandbox))
         added = asyncio.run(adder.add(result_lines(results)))

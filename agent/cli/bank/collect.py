@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 import typer
 
-from pilotage.agent.cli.options import LIMIT, LIMIT_MINUTES, RunOptions, expert, run_limit
+from pilotage.agent.cli.options import LIMIT, LIMIT_MINUTES, MAP, RunOptions, expert, run_limit
 from pilotage.agent.cli.outputs import folder_to_write
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen
 from pilotage.agent.errors import UsageError
@@ -96,6 +96,7 @@ def collect(
     study: StudyOptions,
     run: CollectOptions,
     preset: str | None = typer.Option(None, help="Observation: free, probe, rlot or rlot+free. (default: free)"),
+    fields: str | None = MAP,
     limit: int | None = LIMIT,
     limit_minutes: float | None = LIMIT_MINUTES,
     as_json: bool = typer.Option(False, "--json", help="Print a JSON summary at the end."),
@@ -104,13 +105,14 @@ def collect(
     from pilotage.agent.banks.meta import recorded_in
     from pilotage.agent.banks.sources import mixed
     from pilotage.agent.cli.assembly import assemble
+    from pilotage.agent.tasks.fields import mapping
 
     settings = any_policy(run.settings(observation=preset, learn=False))
     folder_to_write(out)
     console = screen(errors=True, soft_wrap=True)
     sitting = Sitting(out, console, settings.concurrency, limit_minutes, as_json)
     with sitting.interruptible():
-        assigned, defects = mixed(tasks, limit)
+        assigned, defects = mixed(tasks, limit, mapping(fields))
         with assemble(settings) as agent:
             sitting.record(assigned, defects, agent.components, study, recorded_in)
 

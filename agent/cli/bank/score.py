@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from pilotage.agent.cli.command import Output
-from pilotage.agent.cli.options import BANK
+from pilotage.agent.cli.options import BANK, MAP
 from pilotage.agent.cli.outputs import file_to_write
 from pilotage.agent.cli.terminal import counting, interruptible, plain, screen
 
@@ -69,19 +69,21 @@ def score(
     tasks: list[str] | None = typer.Option(
         None, help="The tasks that the bank was recorded with; judge and address read them."
     ),
+    fields: str | None = MAP,
     concurrency: int = typer.Option(1, min=1, max=256, help="Steps at once."),
     out: Path | None = typer.Option(None, help="File of scores. (default: BANK/step-scores/NAME.jsonl)"),
 ) -> Output:
     """Score every recorded step, for `pilotage train --step-scores`. The same command scores what is missing."""
     from pilotage.agent.banks.scoring import score_bank
     from pilotage.agent.banks.sources import mixed
+    from pilotage.agent.tasks.fields import mapping
     from pilotage.navigator.bank.bank import Bank
     from pilotage.navigator.bank.step_scores import StepScoreWriter, default_file
 
     opened = Bank.open(bank)
     console = screen(errors=True)
     scorer = by.open(opened)
-    given = {each.task.id: each.task for each in mixed(tasks)[0]} if tasks else {}
+    given = {each.task.id: each.task for each in mixed(tasks, fields=mapping(fields))[0]} if tasks else {}
     file = out if out is not None else default_file(bank, scorer.name)
     file_to_write(file)
     kept = f"interrupted; what was scored is kept in {file}; the same command scores the rest"

@@ -9,6 +9,7 @@ import typer
 
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.memory.options import IndexedStoreOptions, new_run
+from pilotage.agent.cli.options import MAP
 from pilotage.agent.cli.terminal import plain, table
 from pilotage.agent.errors import UsageError
 
@@ -41,6 +42,7 @@ def learn_from(
     tasks: list[str] = typer.Option(
         ..., help="Where the tasks of the results come from, as in `pilotage solve --tasks`."
     ),
+    fields: str | None = MAP,
     *,
     options: IndexedStoreOptions,
 ) -> Output:
@@ -48,8 +50,9 @@ def learn_from(
     from pilotage.agent.banks.sources import mixed
     from pilotage.agent.banks.traces import result_lines
     from pilotage.agent.experience.results import graded_runs
+    from pilotage.agent.tasks.fields import mapping
 
-    assigned, defects = mixed(tasks)
+    assigned, defects = mixed(tasks, fields=mapping(fields))
     run, left_out = new_run("learn"), list[tuple[str, str]]()
     with options.open(creates=True) as store:
         runs: dict[str, list[tuple[State, float]]] = {}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.options import BASE_URL, LIMIT_MINUTES, MAX_STEPS, MAX_TOKENS, MODEL
+from pilotage.agent.cli.options import BASE_URL, LIMIT_MINUTES, MAP, MAX_STEPS, MAX_TOKENS, MODEL
 from pilotage.agent.cli.terminal import plain, progress
 from pilotage.agent.errors import UsageError
 
@@ -33,6 +33,7 @@ class LiveOptions:
     model: str | None = MODEL
     base_url: str | None = BASE_URL
     record: Path | None = typer.Option(None, help="Bank that keeps every node. (default: OUT.bank)")
+    fields: str | None = MAP
     episodes: int | None = typer.Option(None, min=1, help="Runs of training tasks. (default: 300)")
     limit_minutes: float | None = LIMIT_MINUTES
     max_llm_calls: int | None = typer.Option(None, min=1, help="Begin no node after so many calls in all.")
@@ -70,6 +71,7 @@ def train_on_live(
     from pilotage.agent.cli.assembly import assemble
     from pilotage.agent.cli.bank.collect import MAX_SECONDS, any_policy, recordable
     from pilotage.agent.settings import settings_from
+    from pilotage.agent.tasks.fields import mapping
     from pilotage.navigator.training.train import live_plan, train_live
 
     episodes, tasks, out = options.episodes or 300, options.tasks or [], places["out"]
@@ -77,7 +79,7 @@ def train_on_live(
     flags = {name: getattr(options, name) for name in ("model", "base_url", "max_steps", "max_tokens")}
     flags |= {"observation": preset, "max_seconds": MAX_SECONDS, "memory": "none", "learn": False}
     settings = any_policy(settings_from(flags))
-    assigned, defects = mixed(tasks)
+    assigned, defects = mixed(tasks, fields=mapping(options.fields))
     limits = Limits(options.max_llm_calls, options.limit_minutes)
     folder = options.record or out.with_name(out.name + ".bank")
     with assemble(settings) as agent:

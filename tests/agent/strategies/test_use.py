@@ -208,6 +208,18 @@ def test_a_run_shows_what_each_draw_came_to(command_line, tmp_path):
     assert sorted(drawn.removeprefix("  draws  ").split(" · ")) == ["4", "4", "5", "no answer"]
 
 
+def test_a_named_plan_records_the_strategies_that_were_added(command_line, script, tmp_path):
+    from pilotage.navigator import Bank
+
+    (tmp_path / "tasks.csv").write_text("ask,right\n2+2?,4\n")
+    collect = ["collect", "--tasks", "tasks.csv", "--map", "prompt=ask,answer=right", "--model", script]
+    for plan, recorded in (("small", True), ("none", False), ("reason", False)):
+        assert command_line(*collect, "--plan", plan, "--blocks", THREE, "--out", plan).code == 0
+        (file,) = Bank.open(tmp_path / plan).files.values()
+        assert ('"r/strategy.self-consistency+n=3"' in file.read_text()) == recorded
+    assert command_line("bank", "grade", "small", "--tasks", "tasks.csv", "--map", "prompt=ask,answer=right").code == 0
+
+
 def test_a_bank_records_what_a_strategy_comes_to(command_line, script, tmp_path):
     from pilotage.navigator import Bank
 
