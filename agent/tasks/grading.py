@@ -127,14 +127,19 @@ def require_gold(task: Task) -> None:
             raise TaskError("`tests` must be a list of {input, output}")
         if not all({"input", "output"} <= test.keys() for test in tests):
             raise TaskError("each of `tests` needs an `input` and an `output`")
-    if task.gold is None:
+    if task.gold is None or task.kind == "open":
         return
+    if not isinstance(task.gold, str | int | float | list | tuple):
+        raise TaskError(f"the gold {task.gold!r:.80} is no answer: give a text, a number, or the rows of a grid")
+    if isinstance(task.gold, str) and not task.gold.strip() and "grader" not in task.metadata:
+        raise TaskError("the gold is blank, which no answer can equal: give the answer, or leave it out")
     if task.kind == "numeric" and parse_number(str(task.gold)) is None:
         raise TaskError(f"the gold {task.gold!r:.80} of a numeric task is not one number")
     if task.kind == "choice" and resolve_choice(str(task.gold), task.choices) is None:
         raise TaskError(f"the gold {task.gold!r:.80} is neither the letter nor the text of one choice")
     if task.kind == "grid" and parse_grid(str(task.gold)) is None:
-        raise TaskError("the gold of a grid task must be a list of equally long rows of whole numbers")
+        several = ": give one answer, or a `grader` where several are right" if isinstance(task.gold, list) else ""
+        raise TaskError(f"the gold of a grid task must be a list of equally long rows of whole numbers{several}")
 
 
 def _own(task: Task, name: str) -> Grader:

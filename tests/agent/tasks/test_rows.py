@@ -177,3 +177,12 @@ def test_a_row_of_unknown_names_is_told_with_them(read):
     assert not tasks and "'Was ist gefragt?', 'Antwort': --map prompt=FIELD,answer=FIELD names them" in told
     tasks, _ = read(*rows, fields="prompt=Was ist gefragt?,answer=Antwort")
     assert [(task.prompt, task.gold) for task in tasks] == [("What is 1+1?", "2")]
+
+
+@pytest.mark.parametrize(
+    ("gold", "said"),
+    [("", "is blank"), ("  ", "is blank"), ({"a": 1}, "is no answer"), (["x", "y"], "where several are right")],
+)
+def test_a_gold_that_no_answer_can_equal_is_left_out(read, gold, said):
+    tasks, (told,) = read({"question": "q1", "gold": gold}, {"question": "q2", "gold": "x"})
+    assert [task.prompt for task in tasks] == ["q2"] and said in told
