@@ -4,29 +4,44 @@ Each reads the puzzle off its task (`pilotage.agent.arc.tasks`). A candidate is 
 and grids that were written down agree where their outputs do.
 """
 
+from collections.abc import Mapping
+
 from pilotage.agent.arc.blocks.answer import Answer
 from pilotage.agent.arc.blocks.look import Look
 from pilotage.agent.arc.blocks.program import Program
 from pilotage.agent.arc.blocks.reason import Reason
 from pilotage.agent.arc.blocks.reflect import Reflect
+from pilotage.agent.arc.blocks.repair import RepairedProgram, RepairedSample
 from pilotage.agent.arc.blocks.sample import Sample
 from pilotage.agent.arc.blocks.verify import Verify
 from pilotage.agent.blocks import Registry
 from pilotage.agent.blocks.plan import Plan
 from pilotage.agent.blocks.recall import Recall
+from pilotage.agent.blocks.sample import TEMPERATURE
 
 AGAIN = 0.7
 """Temperature of a further pass over a puzzle: what is asked as before would be answered as before."""
 
 
-def registry(temperature: float = 0.0) -> Registry:
+def registry(
+    temperature: float = 0.0,
+    *,
+    drawn_at: float = TEMPERATURE,
+    earlier: Mapping[str, str] | None = None,
+    asks: bool = True,
+) -> Registry:
     """The blocks for puzzles.
 
     Args:
-        temperature: at which programs, repairs and outputs are written; draws of `sample` have their own.
+        temperature: at which programs, repairs and outputs are written.
+        drawn_at: temperature of the draws of `sample`.
+        earlier: programs of the pass before by the ids of their puzzles, which are gone on with; None begins anew.
+        asks: whether outputs are asked for where nothing came to any.
     """
-    written = (Reason(temperature), Plan(), Program(temperature), Reflect(temperature))
-    return Registry((Look(), *written, Verify(), Sample(), Recall(), Answer()))
+    drawn = Sample(drawn_at) if earlier is None else RepairedSample(earlier, drawn_at)
+    program = Program(temperature) if earlier is None else RepairedProgram(earlier, temperature)
+    written = (Reason(temperature), Plan(), program, Reflect(temperature))
+    return Registry((Look(), *written, Verify(), drawn, Recall(), Answer(asks=asks)))
 
 
 __all__ = ["Answer", "Look", "Program", "Reason", "Reflect", "Sample", "Verify", "registry"]

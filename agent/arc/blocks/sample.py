@@ -11,8 +11,11 @@ from pilotage.agent.trace import Step
 class Sample(sample.Sample):
     """Draws the leading route once more, by itself and at a temperature. One LLM call."""
 
+    def __init__(self, temperature: float = sample.TEMPERATURE) -> None:
+        self.temperature = temperature
+
     async def draw(self, route: sample.Route, number: int, state: State, kit: Kit) -> Step:
-        how = {"independent": True, "temperature": sample.TEMPERATURE, "sample": number}
+        how = {"independent": True, "temperature": self.temperature, "sample": number}
         if route == "program":
             return await programmed(self.name, state, kit, program.PROMPT, **how)
         return await drawn(self.name, state, kit, reason.asked(state), **how)

@@ -79,10 +79,10 @@ def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> i
     return 1 if source.defects or total.failed else 0
 
 
-def open_results(path: Path, settings: Settings, model: ModelClient, *, resume: bool) -> ResultsFile:
-    """The results file of runs under these settings; raises as `ResultsFile`."""
+def open_results(path: Path, settings: Settings, model: ModelClient, *, resume: bool, **more: Any) -> ResultsFile:
+    """The results file of runs under these settings and what `more` they depend on; raises as `ResultsFile`."""
     common = {"policy": policy_label(settings.policy, settings.effort), "seed": settings.seed}
-    results = ResultsFile(path, resume=resume, settings=common, conditions=conditions_of(settings, model))
+    results = ResultsFile(path, resume=resume, settings=common, conditions=conditions_of(settings, model) | more)
     _say_what_is_untold(results, screen(errors=True, soft_wrap=True))
     return results
 
