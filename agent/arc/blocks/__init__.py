@@ -21,6 +21,8 @@ from pilotage.agent.blocks.sample import TEMPERATURE
 
 AGAIN = 0.7
 """Temperature of a further pass over a puzzle: what is asked as before would be answered as before."""
+HINT_TOKENS = 480
+"""What hints may cost: a puzzle is read for thousands, and a program that solved one has some twenty lines."""
 
 
 def registry(
@@ -41,7 +43,9 @@ def registry(
     drawn = Sample(drawn_at) if earlier is None else RepairedSample(earlier, drawn_at)
     program = Program(temperature) if earlier is None else RepairedProgram(earlier, temperature)
     written = (Reason(temperature), Plan(), program, Reflect(temperature))
-    return Registry((Look(), *written, Verify(), drawn, Recall(), Answer(asks=asks)))
+    return Registry(
+        (Look(), *written, Verify(), drawn, Recall(HINT_TOKENS), Answer(asks=asks)), hint_tokens=HINT_TOKENS
+    )
 
 
 __all__ = ["Answer", "Look", "Program", "Reason", "Reflect", "Sample", "Verify", "registry"]

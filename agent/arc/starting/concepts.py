@@ -29,7 +29,8 @@ def shipped() -> tuple[ConceptDraft, ...]:
 def _draft(table: dict[str, Any]) -> ConceptDraft:
     notes, helper = table.pop("notes", []), table.pop("helper", "").strip()
     lines = [*(f"# {note}" for note in notes), *helper.splitlines()] if helper else notes
-    return ConceptDraft.parse({"subtype": SUBTYPE, **table, "implementation": lines})
+    found_by = sorted(table.pop("found_by"))
+    return ConceptDraft.parse({"subtype": SUBTYPE, **table, "implementation": lines, "keywords": found_by})
 
 
 def begin_with(store: ConceptStore) -> int:

@@ -73,20 +73,11 @@ class Sitting:
 
     def settings_of(self, arm: Arm, seed: int, memory: str) -> Settings:
         """The settings of such a run: whatever a file or the environment says of it, the protocol decides."""
-        decided: dict[str, Any] = {
-            "policy": self.protocol.solving.policy,
-            "effort": None,
-            "holdout": 0.0,
-            "memory_related": 0,
-        }
-        decided |= {"keep_unverified": False, "min_confidence": None, "escalate_to": None, "blocks": (), "seed": seed}
-        decided |= {
-            "learn": arm.learn_every > 0,
-            "learn_every": arm.learn_every,
-            "observation": "free",
-            "memory_related": 0,
-        }
-        return self.settings.model_copy(update={**decided, **PLAIN, **STYLES.get(arm.memory, {}), "memory": memory})
+        plain_run: dict[str, Any] = {"effort": None, "holdout": 0.0, "observation": "free", "blocks": ()}
+        plain_run |= {"keep_unverified": False, "min_confidence": None, "escalate_to": None, "memory_related": 0}
+        stated = {"policy": self.protocol.solving.policy, "seed": seed, "memory": memory}
+        stated |= {"learn": arm.learn_every > 0, "learn_every": arm.learn_every}
+        return self.settings.model_copy(update={**plain_run, **PLAIN, **STYLES.get(arm.memory, {}), **stated})
 
     def _memory(self, arm: Arm, folder: Path) -> Path:
         """The memory of a run, as it begins where it has not begun yet."""

@@ -41,9 +41,9 @@ class ArcOptions(SingleRunOptions):
         0, min=0, max=20, help="Passes more over the puzzles that no program solved on all training pairs."
     )
     encoding: str = expert("spaced", metavar="NAME", help="How grids are written: spaced, digits, json, or words.")
-    no_starting_concepts: bool = expert(
+    start_empty: bool = expert(
         False,
-        "--no-starting-concepts",
+        "--start-empty",
         help="Begin a new memory without the concepts of grids that ship with pilotage.",
     )
     temperature: float | None = expert(
@@ -68,7 +68,7 @@ class ArcOptions(SingleRunOptions):
         if self.memory_style is not None and self.memory in (None, "none"):
             raise UsageError("--memory-style says how a memory is used: give one as --memory DIR")
         style = STYLES[self.memory_style] if self.memory_style is not None else {}
-        own = ("memory_style", "retries", "encoding", "no_starting_concepts", "temperature", "repair", "direct")
+        own = ("memory_style", "retries", "encoding", "start_empty", "temperature", "repair", "direct")
         return for_puzzles(super().settings(**dict.fromkeys(own), **style, **others))
 
 
@@ -97,7 +97,7 @@ def solve(
     begin(out, Asked.of(split, puzzles, options.encoding), resume=resume)
     if odd := len({one.id for one in findings(puzzles)}):
         console.print_line(f"{number_of(odd, 'puzzle')} should perhaps not be judged: `pilotage arc check` says why")
-    if not options.no_starting_concepts:
+    if not options.start_empty:
         start_memory(settings, console)
     run = run_passes(out, tasks, settings, model, how, console)
     tell_score(run, puzzles, as_json=as_json)
@@ -118,7 +118,7 @@ def start_memory(settings: Settings, console: Screen) -> None:
     if count:
         console.print_line(
             f"the memory starts with {number_of(count, 'concept')} that ship with pilotage; `pilotage memory undo "
-            f"--run {RUN}` takes them out, --no-starting-concepts leaves them out"
+            f"--run {RUN}` takes them out, --start-empty leaves them out"
         )
 
 
