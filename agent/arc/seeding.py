@@ -21,7 +21,7 @@ from pilotage.agent.blocks.base import Block
 from pilotage.agent.errors import UsageError
 from pilotage.agent.kit import Kit
 from pilotage.agent.runner import ReasoningAgent
-from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.sandbox import Sandbox, open_sandbox
 from pilotage.agent.sandbox.packages import numpy
 from pilotage.agent.state import State
 from pilotage.agent.trace import Step, Usage
@@ -98,6 +98,16 @@ def programs_in(folder: Path) -> dict[str, str]:
     return found
 
 
+def require_isolation(sandbox: str) -> Sandbox:
+    """A sandbox that isolates programs; raises UsageError where there is none."""
+    runs = open_sandbox(sandbox, packages=numpy())
+    if runs is None or runs.mode == "subprocess":
+        raise UsageError(
+            "programs of puzzles are run in isolation or not at all: `pilotage doctor` says what that needs"
+        )
+    return runs
+
+
 def run_of(puzzle: Puzzle) -> str:
     """Id of the run that seeds from a puzzle's program, by which a memory knows that it did."""
     return f"seed/{puzzle.content}"
@@ -126,9 +136,7 @@ async def seeded(
         UsageError: nothing isolates programs here.
         PilotageError: the model cannot be asked; what was learned so far is kept.
     """
-    runs = open_sandbox(sandbox, packages=numpy())
-    if runs is None or runs.mode == "subprocess":
-        raise UsageError("programs are tried in isolation before they teach: `pilotage doctor` says what that needs")
+    runs = require_isolation(sandbox)
     registry = Registry((Given(programs, as_text=form == "lesson"), Answer()))
     async with ReasoningAgent(
         model, policy=POLICY, registry=registry, sandbox=runs, memory=store, memory_form=form

@@ -14,6 +14,7 @@ from pilotage.agent.arc.splits import Split, load_split
 from pilotage.agent.errors import UsageError
 from pilotage.common.paths import expanded
 from pilotage.memory import ConceptStore
+from pilotage.memory.embedders.embedder import resolve_embedder
 from pilotage.memory.location import LEDGER
 
 
@@ -55,6 +56,14 @@ def read_seed(seeding: Seeding) -> Seed:
             f"no program of {folder} is for a puzzle of {split.name}: name their split as `split` of [seed]"
         )
     return Seed(str(folder), programs=programs, split=with_other(split, puzzles=puzzles))
+
+
+def require_embedder(seed: Seed, embedder: str) -> None:
+    """Raises EmbedderError where memories cannot be searched by an embedder, or the seed's was made by another one."""
+    if seed.memory is None:
+        resolve_embedder(embedder)
+    else:
+        ConceptStore.open(seed.memory, embedder=embedder).close()
 
 
 def require_apart(seed: Seed, judged: Split) -> None:

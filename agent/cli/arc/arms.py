@@ -148,6 +148,7 @@ def _whole_lines(file: Path) -> list[dict[str, Any]]:
         if line.endswith(b"\n"):
             try:
                 told = read_json(line)
+                _ = told["usage"]["prompt_tokens"] + told["usage"]["completion_tokens"]  # which are added up
                 found.append({**told, "id": str(told["id"])})
             except (NotJson, KeyError, TypeError) as error:
                 raise UsageError(f"{file} is damaged: remove it, and what programs taught is looked up anew") from error

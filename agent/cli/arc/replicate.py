@@ -49,9 +49,10 @@ def replicate(
     """Run a published protocol: every arm and repeat, resumed after a kill, and one table of what they come to."""
     from pilotage.agent.arc.checks import findings
     from pilotage.agent.arc.protocol.outcome import outcome
-    from pilotage.agent.arc.protocol.protocol import read_protocol
-    from pilotage.agent.arc.protocol.seed import read_seed, require_apart
+    from pilotage.agent.arc.protocol.protocol import NOTHING, read_protocol
+    from pilotage.agent.arc.protocol.seed import read_seed, require_apart, require_embedder
     from pilotage.agent.arc.scoring import score_split
+    from pilotage.agent.arc.seeding import require_isolation
     from pilotage.agent.arc.splits import absolute, load_split
     from pilotage.agent.cli.arc.arms import Sitting
     from pilotage.agent.cli.assembly import model_of
@@ -68,6 +69,9 @@ def replicate(
     score_split(judged, {})  # raises where outputs are not known, before anything is paid
     seed = read_seed(followed.seed)
     require_apart(seed, judged)
+    if any(arm.memory != NOTHING for arm in followed.arm):
+        require_embedder(seed, settings.embedder)
+    require_isolation(settings.sandbox)
     model = model_of(settings)
     sitting = Sitting(followed, absolute(spec), judged, seed, out, settings, model, console)
     _begin(out, followed, judged, identified(model), resume=resume)
@@ -102,6 +106,9 @@ def replicate(
         shown = screen()
         shown.print_line(f"[bold]{plain(judged.name)}[/]  {plain(model.name)}")
         print_outcome(shown, found)
+        if seeded:
+            spent = sum(one["usage"]["prompt_tokens"] + one["usage"]["completion_tokens"] for one in seeded)
+            shown.print(f"seeding took {spent:,} tokens, which are in no arm's figures")
         shown.print_line(f"written to {plain(out / TABLE)} and {plain(out / RESULTS)}")
     for run, in_vain in failed.items():
         named = ", ".join(in_vain[:NAMED])
@@ -116,6 +123,8 @@ def _changed(protocol: Protocol, ids: str | None, seed_from: str | None) -> Prot
 
     changes: dict[str, Any] = {}
     if ids is not None:
+        if not ids.strip():
+            raise UsageError("--ids is empty: name a file of ids, or ids")
         changes["puzzles"] = Puzzles(split=protocol.puzzles.split, ids=ids)
     if seed_from is not None:
         changes["seed"] = protocol.seed.model_copy(update={"source": seed_from})
