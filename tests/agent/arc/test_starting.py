@@ -2,20 +2,28 @@
 
 import json
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pilotage.agent.arc.blocks import HINT_TOKENS
+from pilotage.agent.arc.blocks import HINT_TOKENS, registry
+from pilotage.agent.arc.puzzle import puzzle_from
 from pilotage.agent.arc.splits import load_split
 from pilotage.agent.arc.starting import RUN, begin_with, give, shipped
 from pilotage.agent.arc.starting.concepts import FILE
+from pilotage.agent.arc.tasks import task_of
+from pilotage.agent.models import ModelClient, ScriptedChatModel
+from pilotage.agent.runner import ReasoningAgent
+from pilotage.agent.sandbox import open_sandbox
+from pilotage.agent.sandbox.packages import numpy
 from pilotage.memory import Concept, ConceptStore
 from pilotage.memory.errors import AlreadyUndone
 from pilotage.memory.render import render
 from pilotage.memory.text.programs import is_program
 from pilotage.memory.text.prompt_injection import held_back
 
+DOCS = Path(__file__).parents[3] / "docs" / "arc.md"
 HELPED = {one.title: one for one in shipped() if is_program(one.implementation)}
 
 
@@ -131,6 +139,7 @@ def test_a_grid_is_split_at_its_lines():
 def test_the_library_is_of_a_size_to_read_and_each_concept_is_shown_whole():
     assert 25 <= len(shipped()) <= 40 and len({one.title for one in shipped()}) == len(shipped())
     assert len({one.content_hash for one in shipped()}) == len(shipped())
+    assert f"the memory starts with {len(shipped())} concepts" in DOCS.read_text(), "the docs tell how many"
     for draft in shipped():
         assert draft.cues and draft.keywords and draft.implementation and draft.description, draft.title
         assert not held_back(draft)
@@ -163,6 +172,19 @@ def test_a_memory_that_holds_anything_is_left_as_it_is():
         store.add(shipped()[0])
         assert begin_with(store) == 0 and store.count() == 1
         assert give(store) == len(shipped()) - 1, "what is there already is not added again"
+
+
+async def test_what_a_puzzle_recalls_is_shown_to_the_model_whole():
+    model = ScriptedChatModel(lambda messages: FLIP)
+    sandbox = open_sandbox("auto", packages=numpy())
+    puzzle, _ = puzzle_from(PUZZLE, "flip")
+    with ConceptStore.temporary() as store:
+        begin_with(store)
+        how = {"policy": "fixed:program,answer", "registry": registry(), "sandbox": sandbox, "learn": False}
+        async with ReasoningAgent(ModelClient(model), memory=store, **how) as agent:
+            run = await agent.asolve(task_of(puzzle))
+        hints = [store.get(hint.concept_id) for hint in run.trace.recalled.hints]
+    assert hints and all("\n".join(one.implementation) in model.calls[0].text for one in hints)
 
 
 FLIP = "```python\ndef transform(grid):\n    return grid[:, ::-1]\n```"
