@@ -46,6 +46,23 @@ class Compared:
     nobody: tuple[str, ...]
 
 
+def differences(columns: Mapping[str, Sequence[float]]) -> list[Difference]:
+    """Every column of scores of the same puzzles against the first one, by the names of runs."""
+    first, *others = columns
+    apart = {name: [a - b for a, b in zip(columns[name], columns[first], strict=True)] for name in others}
+    adjusted = holm({name: paired_p(each) for name, each in apart.items()})
+    return [
+        Difference(
+            name,
+            paired_difference(columns[name], columns[first]),
+            adjusted[name],
+            sum(one > 0 for one in each),
+            sum(one < 0 for one in each),
+        )
+        for name, each in apart.items()
+    ]
+
+
 def compared(scores: Mapping[str, SplitScore]) -> Compared:
     """The comparison of scores of the same puzzles.
 
@@ -60,19 +77,6 @@ def compared(scores: Mapping[str, SplitScore]) -> Compared:
         if set(scores[name].puzzles) != set(ids):
             raise UsageError(f"{names[0]} and {name} are runs over other puzzles: compare runs over one split")
     column = {name: [scores[name].puzzles[id].official for id in ids] for name in names}
-    first, others = names[0], names[1:]
-    p_values = {name: paired_p([a - b for a, b in zip(column[name], column[first], strict=True)]) for name in others}
-    adjusted = holm(p_values)
-    differences = [
-        Difference(
-            name,
-            paired_difference(column[name], column[first]),
-            adjusted[name],
-            sum(a > b for a, b in zip(column[name], column[first], strict=True)),
-            sum(a < b for a, b in zip(column[name], column[first], strict=True)),
-        )
-        for name in others
-    ]
     solved = {name: {id for id in ids if scores[name].puzzles[id].strict} for name in names}
     alone = {
         name: tuple(
@@ -81,5 +85,5 @@ def compared(scores: Mapping[str, SplitScore]) -> Compared:
         for name in names
     }
     return Compared(
-        scores, differences, alone, tuple(id for id in ids if not any(id in each for each in solved.values()))
+        scores, differences(column), alone, tuple(id for id in ids if not any(id in each for each in solved.values()))
     )

@@ -14,8 +14,6 @@ from pilotage.agent.trace import Evidence
 from pilotage.navigator.report.page import rendered
 from pilotage.navigator.report.tables import Table
 
-ALL = 1000
-"""More passes than a run can have."""
 HEAD = ("puzzle", "route", "verified", "tests solved", "passes", "tokens")
 
 
@@ -76,7 +74,7 @@ def _overview(run: RunResults, split: Split, score: SplitScore | None) -> Table:
             continue
         solved = "" if score is None else f"{sum(score.puzzles[puzzle.id].solved)} of {len(puzzle.tests)}"
         usage = [line.usage.total_tokens for line in lines]
-        verified = "yes" if run.is_solved(puzzle.id, before=ALL) else "no"
+        verified = "yes" if run.is_solved(puzzle.id) else "no"
         rows.append((puzzle.id, " → ".join(lines[-1].route), verified, solved, str(len(lines)), f"{sum(usage):,}"))
     return Table(HEAD, tuple(rows), words=3)
 
@@ -85,7 +83,7 @@ def _summary(puzzle: Puzzle, run: RunResults, score: SplitScore | None) -> str:
     lines = run.lines(puzzle.id)
     if not lines:
         return "It was not worked on."
-    program = "A program" if run.is_solved(puzzle.id, before=ALL) else "No program"
+    program = "A program" if run.is_solved(puzzle.id) else "No program"
     told = f"{program} has all training pairs right."
     return told if score is None else f"{sum(score.puzzles[puzzle.id].solved)} of {len(puzzle.tests)} solved. {told}"
 

@@ -24,7 +24,7 @@ from pilotage.agent.arc.splits import Split, absolute, load_split
 from pilotage.agent.arc.submissions import Spent
 from pilotage.agent.arc.tasks import task_of
 from pilotage.agent.errors import UsageError
-from pilotage.agent.trace import Step, Usage
+from pilotage.agent.trace import Step, Usage, total
 from pilotage.common.files import read_ordinary, replace
 from pilotage.common.json_text import NotJson, read_json
 
@@ -115,6 +115,7 @@ class RunResults:
 
     Args:
         folder: of the run.
+        before: number of a pass, from 0: only those before it count; None for all.
 
     Attributes:
         asked: what it is about.
@@ -123,9 +124,10 @@ class RunResults:
         UsageError: the folder holds no run.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, before: int | None = None) -> None:
         self.folder, self.asked = folder, read_asked(folder)
-        self._passes = {number: dict(_lines(file)) for number, file in passes_of(folder).items()}
+        passes = {number: file for number, file in passes_of(folder).items() if before is None or number < before}
+        self._passes = {number: dict(_lines(file)) for number, file in passes.items()}
 
     def split(self) -> Split:
         """The puzzles of the run, as their split has them now.
@@ -143,10 +145,18 @@ class RunResults:
                 )
         return with_other(split, name=self.asked.name, puzzles=tuple(now[id] for id in self.asked.contents))
 
-    def is_solved(self, id: str, *, before: int) -> bool:
-        """Whether a program of an earlier pass is right on all training pairs of a puzzle, and runs on its tests."""
-        lines = [results[id] for number, results in self._passes.items() if number < before and id in results]
-        return any(line.solved for line in lines)
+    def is_solved(self, id: str) -> bool:
+        """Whether a program is right on all training pairs of a puzzle, and runs on its tests."""
+        return any(line.solved for line in self.lines(id))
+
+    def programs(self) -> dict[str, str]:
+        """The last program that was run for each puzzle, by its id; those without one are left out."""
+        found = {}
+        for id in self.asked.contents:
+            written = [step.program for line in self.lines(id) for step in line.steps if step.program]
+            if written:
+                found[id] = written[-1]
+        return found
 
     def lines(self, id: str) -> list[Result]:
         """The result of a puzzle in each pass that worked on it."""
@@ -178,6 +188,11 @@ class RunResults:
         began = _changed(self.folder / FILE)
         ended = max((_changed(file) for file in passes_of(self.folder).values()), default=began)
         return {id: _spent(lines, began, ended) for id in self.asked.contents if (lines := self.lines(id))}
+
+    @property
+    def usage(self) -> Usage:
+        """What all of it took together."""
+        return total(line.usage for results in self._passes.values() for line in results.values())
 
     @property
     def failed(self) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def score_split(split: Split, answers: Answers) -> SplitScore:
     resampler = Resampler(len(scores) + len(unread))
 
     def share(measure: Callable[[PuzzleScore], float]) -> Share:
-        return _share([*map(measure, scores.values()), *unread], resampler)
+        return share_of([*map(measure, scores.values()), *unread], resampler)
 
     return SplitScore(
         puzzles=scores,
@@ -133,7 +133,8 @@ def score_split(split: Split, answers: Answers) -> SplitScore:
     )
 
 
-def _share(values: Sequence[float], resampler: Resampler) -> Share:
+def share_of(values: Sequence[float], resampler: Resampler) -> Share:
+    """The mean of scores, one for each puzzle, with its interval."""
     column = np.array(values, dtype=float)
     mean = float(column.mean())
     if np.all(column == column[0]):  # nothing varies, which is no certainty

@@ -22,6 +22,7 @@ from pilotage.agent.blocks.reflect import Reflect
 from pilotage.agent.blocks.sample import Sample
 from pilotage.agent.blocks.verify import Verify
 from pilotage.agent.errors import UsageError
+from pilotage.agent.kit import HINT_TOKENS
 from pilotage.agent.state import State
 from pilotage.common.plugins import described, label, loaded, plugins
 from pilotage.navigator.spaces import ActionMask, ActionSpec
@@ -54,12 +55,14 @@ class Registry:
 
     Args:
         blocks: blocks with unique names, `answer` among them.
+        hint_tokens: what the hints that a run starts with may cost.
 
     Raises:
         UsageError: one is no block, two share a name, one cannot be a node of the graph, or `answer` is missing.
     """
 
-    def __init__(self, blocks: Iterable[Block] = BUILT_IN) -> None:
+    def __init__(self, blocks: Iterable[Block] = BUILT_IN, *, hint_tokens: int = HINT_TOKENS) -> None:
+        self.hint_tokens = hint_tokens
         given = [_require_block(block, "what the registry was given") for block in blocks]
         self._blocks = {block.name: block for block in given}
         if len(self._blocks) != len(given):

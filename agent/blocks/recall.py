@@ -13,12 +13,15 @@ class Recall(Block):
 
     name = "recall"
 
+    def __init__(self, hint_tokens: int = HINT_TOKENS) -> None:
+        self.hint_tokens = hint_tokens
+
     def applicable(self, state: State) -> bool:
         return state.abilities.memory and state.last is not None and not state.trace.has(self.name)
 
     async def run(self, state: State, kit: Kit) -> Step:
         shown = frozenset(hint.concept_id for hint in state.trace.hints)
-        recalled = await kit.recall(state.task.about, HINT_TOKENS, exclude=shown, tried=known(state))
+        recalled = await kit.recall(state.task.about, self.hint_tokens, exclude=shown, tried=known(state))
         fresh = [hint for hint in recalled.hints if hint.concept_id not in shown]
         if not fresh:
             return kit.step(self.name, [], evidence=Evidence(note="memory has nothing new to offer"))

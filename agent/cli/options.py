@@ -65,8 +65,8 @@ LIMIT_MINUTES = for_tasks(None, min=0.0, help="Begin no node after so many minut
 
 
 @dataclass(frozen=True)
-class SingleRunOptions:
-    """The model and the limits of a run. The names are those of the settings."""
+class ModelOptions:
+    """The model and the limits of a run, without what is drawn. The names are those of the settings."""
 
     model: str | None = MODEL
     base_url: str | None = BASE_URL
@@ -79,7 +79,6 @@ class SingleRunOptions:
         None, help="Least limit of every reply, for models that think. (default: each block's own)"
     )
     sandbox: str | None = expert(None, help="auto, bubblewrap, subprocess (weaker), or none. (default: auto)")
-    seed: int | None = expert(None, min=0, callback=A_SEED, help="Of what is drawn. (default: 0)")
     cache: bool | None = expert(None, "--cache/--no-cache", help="Reuse recorded replies. (default: cache)")
 
     def settings(self, **others: Any) -> Settings:
@@ -87,6 +86,13 @@ class SingleRunOptions:
         from pilotage.agent.settings import settings_from
 
         return settings_from(vars(self) | others)
+
+
+@dataclass(frozen=True)
+class SingleRunOptions(ModelOptions):
+    """The model, the limits and the seed of a run."""
+
+    seed: int | None = expert(None, min=0, callback=A_SEED, help="Of what is drawn. (default: 0)")
 
 
 @dataclass(frozen=True)

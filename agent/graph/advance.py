@@ -20,7 +20,7 @@ from pilotage.agent.blocks.base import Block, CutShort
 from pilotage.agent.budget import Budget, Meter
 from pilotage.agent.components import Components
 from pilotage.agent.errors import BudgetExceeded, UsageError
-from pilotage.agent.kit import HINT_TOKENS, REPLY_TOKENS, Kit
+from pilotage.agent.kit import REPLY_TOKENS, Kit
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.routing.observation import Observer
 from pilotage.agent.state import Abilities, State
@@ -128,7 +128,7 @@ async def remember(components: Components, now: State, kit: Kit) -> Recalled:
 
     Nothing to read in the control group, and nothing at all where what it has is not expected to pay for its tokens.
     """
-    recalled, study = await kit.recall(now.task.about, HINT_TOKENS), components.study
+    recalled, study = await kit.recall(now.task.about, components.registry.hint_tokens), components.study
     if study is not None and recalled.hints:  # of both groups, so that the control group is of the same tasks
         pays = await asyncio.to_thread(study.shows, now.task.about, recalled)
         recalled = recalled if pays else Recalled()

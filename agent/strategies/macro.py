@@ -87,4 +87,4 @@ def with_strategies(registry: Registry, specs: Iterable[str]) -> Registry:
     there = {block.name for block in blocks}
     macros = [StrategyBlock(strategy_named(spec)) for spec in specs]
     new = {macro.name: macro for macro in macros if macro.name not in there}
-    return Registry([*blocks[:-1], *new.values(), blocks[-1]]) if new else registry
+    return Registry([*blocks[:-1], *new.values(), blocks[-1]], hint_tokens=registry.hint_tokens) if new else registry

@@ -13,7 +13,14 @@ DIRECT = "Write the output of {tests}, in the notation of the examples, in a ```
 
 
 class Answer(answer.Answer):
-    """Ends the run with two attempts at each test, without a call of the model; where nothing was reached, asks."""
+    """Ends the run with two attempts at each test, without a call of the model; where nothing was reached, asks.
+
+    Args:
+        asks: whether it does that; without it, a run that reached nothing answers nothing.
+    """
+
+    def __init__(self, *, asks: bool = True) -> None:
+        self.asks = asks
 
     async def run(self, state: State, kit: Kit) -> Step:
         tests = len(puzzle_of(state.task).tests)
@@ -21,6 +28,8 @@ class Answer(answer.Answer):
             attempts = attempts_of(state.task, state.trace.steps)
             note = f"of {len(state.candidates)} candidates"
             return kit.step(self.name, [], candidate=attempts_text(attempts), evidence=Evidence(note=note))
+        if not self.asks:
+            return kit.step(self.name, [], candidate=None, evidence=Evidence(note="no program came to outputs"))
         several = tests > 1
         asked = DIRECT.format(tests="each test input in order" if several else "the test input", each=" each" * several)
         step = await drawn(self.name, state, kit, asked)

@@ -14,14 +14,15 @@ class Sample(sample.Sample):
     """Draws the leading route once more, by itself and at a temperature. One LLM call.
 
     Args:
+        temperature: of the draw.
         views: of the puzzle, which draws of outputs that are written down go through in turn.
     """
 
-    def __init__(self, views: int = 1) -> None:
-        self.views = views
+    def __init__(self, temperature: float = sample.TEMPERATURE, views: int = 1) -> None:
+        self.temperature, self.views = temperature, views
 
     async def draw(self, route: sample.Route, number: int, state: State, kit: Kit) -> Step:
-        how = {"independent": True, "temperature": sample.TEMPERATURE, "sample": number}
+        how = {"independent": True, "temperature": self.temperature, "sample": number}
         if route == "program":
             return await programmed(self.name, state, kit, program.PROMPT, **how)
         view = Augmentation.view(number % self.views, kit.seed)

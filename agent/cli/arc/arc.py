@@ -16,6 +16,7 @@ from pilotage.agent.cli.arc.printing import (
     print_puzzle,
     print_score,
 )
+from pilotage.agent.cli.arc.replicate import replicate
 from pilotage.agent.cli.arc.showing import passes_told, puzzle_told
 from pilotage.agent.cli.arc.solve import solve
 from pilotage.agent.cli.command import App, Output
@@ -40,6 +41,7 @@ JUDGED = typer.Option(..., "--split", metavar="SPLIT", help="Where the puzzles a
 
 app = App(help="ARC puzzles: fetch and check them, look at them, solve them, score and submit.")
 app.command()(solve)
+app.command()(replicate)
 app.command()(collect)
 
 
@@ -204,7 +206,7 @@ def seed(
         asyncio.run(everything(store))
     taught, wrong = sum(bool(one.learned) for one in found), sum(one.failed is not None for one in found)
     unknown = sorted(set(sources) - {one.id for one in found})
-    data = {"seeded": [vars(one) for one in found], "of_no_puzzle": unknown}
+    data = {"seeded": [one.to_json() for one in found], "of_no_puzzle": unknown}
     text = f"{number_of(len(found), 'program')}: {taught} taught something, {wrong} wrong"
     text += f"; {number_of(len(unknown), 'program')} of no puzzle of {plain(puzzles.name)}" if unknown else ""
     return Output(data, lambda _: screen().print_line(text), exit_code=int(bool(wrong)))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pilotage.agent.cli.arc.solve import MAX_TOKENS, require_isolation
+from pilotage.agent.cli.arc.passes import MAX_TOKENS, require_walls
 from pilotage.agent.cli.bank.collect import MAX_SECONDS, Sitting, StudyOptions, any_policy
 from pilotage.agent.cli.options import LIMIT_MINUTES, SingleRunOptions, expert, run_limit
 from pilotage.agent.cli.outputs import folder_to_write
@@ -61,7 +61,7 @@ def collect(
     from pilotage.agent.sandbox.packages import numpy
 
     settings = any_policy(run.settings())
-    require_isolation(settings)
+    require_walls(settings)
     puzzles = load_split(split)
     tasks = list(assigned(puzzles, run.encoding))
     folder_to_write(out)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from pilotage.agent.cli.terminal import number_of, plain, table
+from pilotage.common.text import one_line
 
 if TYPE_CHECKING:
     from rich.text import Text
 
     from pilotage.agent.arc.checks import Finding, Overlap
-    from pilotage.agent.arc.comparing import Compared
+    from pilotage.agent.arc.comparing import Compared, Difference
     from pilotage.agent.arc.drawing import Panel, Rows
+    from pilotage.agent.arc.protocol.outcome import Outcome
     from pilotage.agent.arc.scoring import SplitScore
     from pilotage.agent.arc.splits import Split
     from pilotage.agent.arc.submissions import Malformed
@@ -90,16 +92,65 @@ def print_compared(console: Screen, found: Compared, tokens: Mapping[str, int]) 
     console.print(rows)
     first = next(iter(found.scores))
     for one in found.differences:
-        points, low, high = (100 * value for value in one.points)
-        console.print_line(
-            f"{plain(one.run)} against {plain(first)}: {points:+.1f} points ({low:+.1f} to {high:+.1f}), "
-            f"better on {one.better}, worse on {one.worse}, p = {one.p:.2f}"
-        )
+        console.print_line(plain(_difference(one, first)))
     for name, ids in found.alone.items():
         if ids:
             more = " and so on, --json has all" if ids[NAMED:] else ""
             console.print_line(f"{plain(name)} alone: {plain(', '.join(ids[:NAMED]))}{more}")
     console.print(f"{len(found.nobody)} are solved by none")
+
+
+def print_outcome(console: Screen, found: Outcome) -> None:
+    """A row for each arm and pass, then how the arms differ at the end."""
+    rows = table(*_OUTCOME[:2], right=_OUTCOME[2:])
+    for cells in _outcome_rows(found):
+        rows.add_row(*map(plain, cells))
+    console.print(rows)
+    for line in _apart(found):
+        console.print_line(plain(line))
+
+
+def outcome_markdown(found: Outcome, about: str, split: str, model: str) -> str:
+    """The same as a page of Markdown."""
+    rows = [_OUTCOME, ("---",) * len(_OUTCOME), *_outcome_rows(found)]
+    lines = [f"| {' | '.join(one_line(cell).replace('|', ' ') for cell in cells)} |" for cells in rows]
+    head = [one_line(about), f"{one_line(split)}, {number_of(found.puzzles, 'puzzle')}, {one_line(model)}"]
+    return "\n".join([*("\n\n".join(filter(None, head)).splitlines()), "", *lines, "", *_apart(found), ""])
+
+
+_OUTCOME = ("arm", "after", "official, 95%", "strict, 95%", "tokens a puzzle", "calls a puzzle", "dollars in all")
+
+
+def _outcome_rows(found: Outcome) -> Iterator[tuple[str, ...]]:
+    runs = found.puzzles * found.repeats
+    for name, passes in found.arms.items():
+        for after in passes:
+            shares = [
+                f"{share.value:.1%} ({share.interval[0]:.1%} to {share.interval[1]:.1%})"
+                for share in (after.official, after.strict)
+            ]
+            usage, retries = after.usage, after.retries
+            what = "first pass" if not retries else "1 retry" if retries == 1 else f"{retries} retries"
+            money = "unknown" if usage.cost is None else f"{usage.cost:,.2f}"
+            tokens, calls = usage.total_tokens / runs, usage.llm_calls / runs
+            yield name, what, *shares, f"{usage.about}{tokens:,.0f}", f"{calls:.2f}", money
+
+
+def _apart(found: Outcome) -> Iterator[str]:
+    """How the arms differ at the end, a line each."""
+    first = next(iter(found.arms))
+    for one in found.differences[-1]:
+        yield _difference(one, first)
+    repeats = "one run of each arm" if found.repeats == 1 else f"means over {found.repeats} runs of each arm"
+    yield f"{repeats}; intervals are over puzzles, differences puzzle by puzzle, p adjusted for all arms"
+
+
+def _difference(one: Difference, first: str) -> str:
+    points, low, high = (100 * value for value in one.points)
+    return (
+        f"{one.run} against {first}: {points:+.1f} points ({low:+.1f} to {high:+.1f}), "
+        f"better on {one.better}, worse on {one.worse}, p = {one.p:.2f}"
+    )
 
 
 def print_puzzle(console: Screen, title: str, rows: Rows) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from pilotage.agent.cli.arc.passes import HOTTEST, MAX_TOKENS, STYLES, Passes, for_puzzles, require_fit, run_passes
 from pilotage.agent.cli.arc.printing import NAMED, print_score
 from pilotage.agent.cli.options import SingleRunOptions, expert, for_tasks, run_limit
 from pilotage.agent.cli.terminal import number_of, plain, print_json, screen
@@ -17,22 +17,10 @@ from pilotage.agent.errors import UsageError
 if TYPE_CHECKING:
     from pilotage.agent.arc.runs import RunResults
     from pilotage.agent.arc.splits import Split
-    from pilotage.agent.cli.arc.live import Live
     from pilotage.agent.cli.screen import Screen
-    from pilotage.agent.models.client import ModelClient
     from pilotage.agent.settings import Settings
-    from pilotage.agent.task import Task
-
-MAX_TOKENS = 30_000
-"""Tokens of a puzzle in one pass, where nothing else is said: grids are long, and read with every call."""
 
 MOST_VIEWS = 64
-
-STYLES: dict[str, dict[str, Any]] = {
-    "concepts": {"memory_selection": "llm", "memory_form": "program"},
-    "lessons": {"memory_caption": True, "memory_form": "lesson"},
-}
-"""The settings of ArcMemo's two memories (Ho et al. 2025, section 3)."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +51,25 @@ class ArcOptions(SingleRunOptions):
     )
     encoding: str = expert("spaced", metavar="NAME", help="How grids are written: spaced, digits, json, or words.")
     prices: Path | None = for_tasks(None, help="Prices (TOML), a table for each model. (default: as the model tells)")
+    start_empty: bool = expert(
+        False,
+        "--start-empty",
+        help="Begin a new memory without the concepts of grids that ship with pilotage.",
+    )
+    temperature: float | None = expert(
+        None, min=0.0, max=HOTTEST, help="Of all that is written. (default: 0, and higher in further passes and draws)"
+    )
+    repair: bool = expert(
+        False, "--repair", help="In further passes go on with the last program, by what it got wrong of the pairs."
+    )
+    direct: bool = expert(
+        True, "--direct/--no-direct", help="Ask for the outputs where nothing came to any. (default: direct)"
+    )
+
+    @property
+    def passes(self) -> Passes:
+        """How the puzzles are gone over."""
+        return Passes(self.retries, self.temperature, self.repair, self.direct, self.views)
 
     def settings(self, **others: Any) -> Settings:
         """The settings that these options give, with the defaults of puzzles where neither they nor a file say more."""
@@ -71,11 +78,8 @@ class ArcOptions(SingleRunOptions):
         if self.memory_style is not None and self.memory in (None, "none"):
             raise UsageError("--memory-style says how a memory is used: give one as --memory DIR")
         style = STYLES[self.memory_style] if self.memory_style is not None else {}
-        given = super().settings(
-            retries=None, views=None, encoding=None, prices=None, memory_style=None, **style, **others
-        )
-        defaults = {"policy": "arc", "memory": "none", "max_tokens": MAX_TOKENS}
-        return given.model_copy(update={k: v for k, v in defaults.items() if k not in given.model_fields_set})
+        own = vars(self).keys() - SingleRunOptions.__dataclass_fields__.keys() - {"policy", "memory"}  # of no setting
+        return for_puzzles(super().settings(**dict.fromkeys(own), **style, **others))
 
 
 def solve(
@@ -88,15 +92,15 @@ def solve(
 ) -> None:
     """Solve the puzzles of a split: two attempts at each test, and the official score where the outputs are known."""
     from pilotage.agent.arc.checks import findings
-    from pilotage.agent.arc.runs import Asked, RunResults, begin
+    from pilotage.agent.arc.runs import Asked, begin
     from pilotage.agent.arc.splits import load_split
     from pilotage.agent.arc.tasks import task_of
-    from pilotage.agent.cli.arc.live import Live, dollars_by
+    from pilotage.agent.cli.arc.live import dollars_by
     from pilotage.agent.cli.assembly import model_of
 
     console = screen(errors=True, soft_wrap=True)
-    settings = options.settings()
-    _require_fit(settings)
+    settings, how = options.settings(), options.passes
+    require_fit(settings)
     settings.budget.require_calls(options.views, f"--views {options.views}")
     puzzles = load_split(split)
     console.print_left_out(puzzles.defects)
@@ -106,81 +110,29 @@ def solve(
     begin(out, Asked.of(split, puzzles, options.encoding), resume=resume)
     if odd := len({one.id for one in findings(puzzles)}):
         console.print_line(f"{number_of(odd, 'puzzle')} should perhaps not be judged: `pilotage arc check` says why")
-    for number in range(options.retries + 1):
-        run = RunResults(out)
-        waiting = [task for task in tasks if not run.is_solved(task.id, before=number)]
-        if waiting:
-            live = Live.of(run, dollars)
-            _solve_pass(number, waiting, out, settings, model, console, live, views=options.views)
-    run = RunResults(out)
+    if not options.start_empty:
+        start_memory(settings, console)
+    run = run_passes(out, tasks, settings, model, how, console, dollars=dollars)
     tell_score(run, puzzles, as_json=as_json)
     if puzzles.defects or run.failed:
         raise typer.Exit(1)
 
 
-def _require_fit(settings: Settings) -> None:
-    """Raises UsageError for what puzzles cannot be solved by, before anything is kept or paid."""
-    from pilotage.agent.arc.blocks import registry
-    from pilotage.agent.arc.routing import NAME
-    from pilotage.agent.routing.observation import Observer
-    from pilotage.agent.routing.policies import policy_for
-    from pilotage.agent.strategies.method import is_strategy
+def start_memory(settings: Settings, console: Screen) -> None:
+    """Gives a memory that never held anything the shipped concepts, and says so."""
+    from pilotage.agent.arc.starting import RUN, begin_with
+    from pilotage.agent.cli.assembly import memory_place
+    from pilotage.memory import ConceptStore
 
-    require_isolation(settings)
-    if is_strategy(settings.policy) or settings.policy in ("llm", "experience"):
-        raise UsageError(
-            f"{settings.policy!r:.80} cannot solve puzzles: use arc, default, one-bit, fixed:..., or a .toml"
+    if settings.memory == "none":
+        return
+    with ConceptStore.open(memory_place(settings), embedder=settings.embedder) as store:
+        count = begin_with(store)
+    if count:
+        console.print_line(
+            f"the memory starts with {number_of(count, 'concept')} that ship with pilotage; `pilotage memory undo "
+            f"--run {RUN}` takes them out, --start-empty leaves them out"
         )
-    if settings.policy != NAME:
-        blocks = registry()
-        policy_for(settings.policy, blocks.actions, Observer(blocks, settings.observation).spec, effort=settings.effort)
-
-
-def require_isolation(settings: Settings) -> None:
-    """Raises UsageError for a sandbox in which a program could read what tests become."""
-    if settings.sandbox == "subprocess":
-        raise UsageError(
-            "puzzles are not solved in the sandbox mode `subprocess`: a program could read there what their tests "
-            "become. Use bubblewrap, or none to solve without programs"
-        )
-
-
-def _solve_pass(
-    number: int,
-    tasks: list[Task],
-    out: Path,
-    settings: Settings,
-    model: ModelClient,
-    console: Screen,
-    live: Live,
-    *,
-    views: int,
-) -> None:
-    """One pass over the puzzles that wait for it, with a seed of its own; a further one draws what it asks."""
-    from pilotage.agent.arc.blocks import AGAIN, registry
-    from pilotage.agent.arc.routing import NAME, arc_policy
-    from pilotage.agent.arc.runs import pass_file
-    from pilotage.agent.cli.assembly import assemble
-    from pilotage.agent.cli.solve.batch import Batch, open_results
-    from pilotage.agent.sandbox import open_sandbox
-    from pilotage.agent.sandbox.packages import numpy
-
-    settings = settings.model_copy(update={"seed": settings.seed + number})
-    others: dict[str, Any] = {
-        "policy": arc_policy() if settings.policy == NAME else settings.policy,
-        "registry": registry(AGAIN if number else 0.0, views),
-        "sandbox": open_sandbox(settings.sandbox, packages=numpy()) or "none",
-    }
-    with open_results(pass_file(out, number), settings, model, resume=True, views=views) as results:
-        batch = Batch(
-            tasks, None, settings, results, console, as_json=False, live=partial(live.telling, console, number)
-        )
-        batch.regrade()
-        if batch.waiting:
-            if number:
-                console.print(f"pass {number + 1}: {number_of(len(tasks), 'puzzle')} that no program has solved")
-            with assemble(settings, model=model, **others) as agent:
-                batch.solve(agent)
 
 
 def tell_score(run: RunResults, split: Split, *, as_json: bool) -> None:

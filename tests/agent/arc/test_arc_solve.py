@@ -142,7 +142,7 @@ def test_a_memory_learns_from_what_passes_all_pairs_and_finds_it_for_like_puzzle
     monkeypatch.setenv("PILOTAGE_EMBEDDER", "hash")
     again = record((([[7, 1, 0]], [[0, 1, 7]]),), (([[2, 3, 4]], [[4, 3, 2]]),))
     write(here / "p.json", {"flip": FLIPPED, "odd": ODD, "again": again})
-    assert command_line(*SOLVE, "--memory", "m").code == 0
+    assert command_line(*SOLVE, "--memory", "m", "--start-empty").code == 0
     flip, odd, like = lines(here)
     assert len(flip["learned"]) == 1 and odd["learned"] == [], "what is wrong on a pair teaches nothing"
     assert like["recalled"] == flip["learned"]
@@ -300,7 +300,8 @@ def test_a_memory_is_used_in_one_of_two_styles(here, command_line, monkeypatch, 
     write(here / "s.json", {"rules": script})
     again = record((([[7, 1, 0]], [[0, 1, 7]]),), (([[2, 3, 4]], [[4, 3, 2]]),))
     write(here / "p.json", {"flip": FLIPPED, "again": again})
-    assert command_line(*SOLVE, "--memory", "m", "--memory-style", style).code == 0
+    styled = ("--memory", "m", "--memory-style", style, "--start-empty")
+    assert command_line(*SOLVE, *styled).code == 0
     flip, like = lines(here)
     assert len(flip["learned"]) == 1 and like["recalled"] == flip["learned"]
     kept = json.loads(command_line("memory", "list", "--memory", "m", "--json").out)[0]
