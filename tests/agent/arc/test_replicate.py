@@ -183,7 +183,7 @@ def test_a_seed_that_teaches_what_is_judged_is_refused_before_a_call(here, comma
     [
         ((), {}, "holds a replication already; add --resume"),
         (("--resume", "--limit", "2"), {}, "holds a replication of other puzzles"),
-        (("--resume", "--ids", "odd"), {}, "holds a replication of other puzzles"),
+        (("--resume", "--ids", "flip1"), {}, "holds a replication of other puzzles"),
         (("--resume",), {"every": 3}, "holds a replication of another protocol"),
         (("--resume", "--model", "scripted:t.json"), {}, "holds a replication by"),
         (("--resume", "--max-calls", "2"), {}, "was made with max_calls"),
