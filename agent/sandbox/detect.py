@@ -82,8 +82,8 @@ def detect() -> SandboxReport:
         failures.append(f"{bwrap} failed: {failure}")
     if slow is not None:
         raise SandboxUnavailable(
-            f"{bwrap} came to nothing within {slow.timeout:g} seconds: this machine is too busy. Try again when it is less "
-            "so, or choose to run no programs with the sandbox mode `none`"
+            f"{bwrap} came to nothing within {slow.timeout:g} seconds: this machine is too busy. Try again when it is "
+            "less so, or choose the sandbox mode `none`, which runs no programs"
         ) from slow
     advice = f"allow user namespaces (containers often forbid them), or {_OPT_IN}"
     return SandboxReport(False, f"{'; '.join(failures)}; {advice}")

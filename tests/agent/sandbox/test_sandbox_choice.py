@@ -50,7 +50,8 @@ def test_a_broken_system_bwrap_gives_way_to_the_one_in_the_wheel(tmp_path: Path)
 
 def test_a_machine_that_is_too_busy_is_not_taken_for_one_without_isolation(tmp_path: Path):
     code = (
-        "import pilotage.agent.sandbox.detect as found\nfound._PROBE_SECONDS = 0.01\n"
+        "import sys\nfrom pilotage.agent.sandbox import detect\nfound = sys.modules[detect.__module__]\n"
+        "found._PROBE_SECONDS = 0.01\n"
         "try:\n    found.open_sandbox()\nexcept found.SandboxUnavailable as error:\n    print(error)\n"
         "found._PROBE_SECONDS = 120\nprint(found.open_sandbox().mode)"
     )
