@@ -165,10 +165,11 @@ class Draw(BaseModel):
     mean_logprob: float | None = None
     usage: Usage = Usage()
     view: str = Field("", description="the view of a puzzle that it was drawn from; empty for the puzzle as it is")
+    error: str = Field("", description="why it had no reply that could be used; such a draw did not abstain")
 
     @model_serializer(mode="wrap")
-    def _view_only_where_there_is_one(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in dump(self).items() if value or name != "view"}
+    def _some_only_where_there_are_any(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value or name not in ("view", "error")}
 
 
 class Step(BaseModel):
@@ -206,6 +207,7 @@ class Step(BaseModel):
     hints: tuple[Hint, ...] = Field((), description="concepts that this step recalled anew")
     upstream: str = Field("", description="which of a server's upstreams gave the last reply")
     model: str = Field("", description="which model wrote it, where that is not the run's own")
+    error: str = Field("", description="why a draw had no reply that could be used; empty for a step of a run")
     routes: int = Field(1, ge=1, description="independent draws of this step that reached its candidate")
     draws: tuple[Draw, ...] = Field((), description="of a step that drew several times: each of them")
     usage: Usage = Usage()
@@ -215,7 +217,7 @@ class Step(BaseModel):
     @property
     def printed(self) -> dict[str, Any]:
         """The step as JSON shows it to a reader: without the exchanges that later prompts repeat."""
-        none = {name for name in ("upstream", "model") if not getattr(self, name)}
+        none = {name for name in ("upstream", "model", "error") if not getattr(self, name)}
         whole = self.model_dump(mode="json", exclude={"turns", *none})
         return whole | {"evidence": self.evidence.model_dump(exclude_none=True)}
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.errors import ModelError, ModelUnavailable, PilotageError
+from pilotage.agent.errors import ModelUnavailable, PilotageError
 from pilotage.agent.event_loop import OneProcess
 from pilotage.agent.models.call_reading import read_call
 from pilotage.agent.models.call_span import call_span, replied
@@ -24,6 +24,7 @@ from pilotage.agent.models.transport.guard import Elsewhere, Garbled, Overlong, 
 from pilotage.agent.models.transport.pooling import met_another_loop
 from pilotage.agent.models.transport.refused_parameters import refusal_in
 from pilotage.agent.models.transport.retry import Failure, RetryPolicy, causes, diagnose, is_no_stream, took_too_long
+from pilotage.agent.models.transport.work import may_have_worked, refuses
 from pilotage.agent.trace import Usage
 from pilotage.common.redaction import SecretFilter, public_address, redact_message, remember_address
 from pilotage.common.text import carriable
@@ -152,21 +153,17 @@ class ModelClient:
             return self._call(request, on_token, repeats, on_thought, account)
 
         with call_span(self, request, streaming=on_token is not None) as span:
-            try:
-                if self.cache is None:
-                    reply = await call()
-                else:
-                    # A cut reply is none to keep, but where a piece is what was asked for, or its first tokens'
-                    # probabilities are.
-                    reply = await self.cache.answer(
-                        self.cache.key(self.identity, request),
-                        call,
-                        keep=lambda reply: not reply.cut or request.piece or request.top_logprobs > 0,
-                    )
-                    reply, account.usage = without_keys(reply), reply.usage
-            except ModelError as error:
-                account.end(error)
-                raise
+            if self.cache is None:
+                reply = await call()
+            else:
+                # A cut reply is none to keep, but where a piece is what was asked for, or its first tokens'
+                # probabilities are.
+                reply = await self.cache.answer(
+                    self.cache.key(self.identity, request),
+                    call,
+                    keep=lambda reply: not reply.cut or request.piece or request.top_logprobs > 0,
+                )
+                reply, account.usage = without_keys(reply), reply.usage
             span.tell(replied, reply)
         if reply.replayed and on_token is not None:
             on_token(reply.text)
@@ -195,19 +192,21 @@ class ModelClient:
             call = self._wrapped.call_for(request, self.capabilities, sent_terms, streaming=on_token is not None)
             collector = Collector(request, begins_in_thought=self._begins_in_thought)
             turn = await bill.turn(self.rate, expected_tokens(request)) if self.rate is not None else None
-            started = time.perf_counter()
+            started, reading = time.perf_counter(), Reading(byte_limit(request))
 
             def spent() -> Usage:  # as far as anybody knows
                 seconds = time.perf_counter() - started  # noqa: B023 (called in this round alone)
+                collector.told(reading.usage)  # noqa: B023
                 return self._priced(collector.usage.model_copy(update={"seconds": seconds}))  # noqa: B023
 
             try:
-                await self._attempt(request, call, collector, relay.attempt(), thoughts.attempt(), turn)
+                await self._attempt(request, call, collector, relay.attempt(), thoughts.attempt(), reading, turn)
             except (ListenerFailed, asyncio.CancelledError) as ended:
-                bill.usage += spent()
+                if not refuses(reading.status):
+                    bill.usage += spent()
                 raise (ended.error if isinstance(ended, ListenerFailed) else ended) from None
             except Exception as error:  # every integration raises its own kinds
-                if collector.text or isinstance(error, Overlong):
+                if collector.text:
                     bill.usage += spent()
                 refusal = refusal_in(error, call.sent, sent_terms.limit_of(request))
                 if refusal.room is not None:
@@ -219,6 +218,8 @@ class ModelClient:
                 if met_another_loop(error) and strangers < STRANGER_RETRIES:
                     strangers += 1  # the library drops the connection that it found, and takes another
                     continue
+                if not collector.text and may_have_worked(error, reading.status):
+                    bill.usage += spent()
                 failure = self._failure(error, request, bill.usage)
                 failures += 1
                 delay = self.retry.delay(failures, failure.retry_after)
@@ -226,8 +227,10 @@ class ModelClient:
                 again = repeats(bill.usage, failure.detail) and again
                 if not again or failures > self.retry.retries or delay > self.retry.longest_wait:
                     what = failure.told(self.alias or self.where, self.name, failures, advise=not self.alias)
-                    raise (ModelUnavailable(what) if failure.of_endpoint else _refused(what, bill.usage)) from error
-                await bill.rest(delay)
+                    raise (
+                        ModelUnavailable(what) if failure.of_endpoint else RequestRefused(what, bill.usage)
+                    ) from error
+                await asyncio.sleep(delay)
                 continue
             self._remember(terms)  # the endpoint accepts the request on these
             self._begins_in_thought |= collector.began_in_thought
@@ -255,10 +258,10 @@ class ModelClient:
         collector: Collector,
         shown: Attempt,
         thoughts: Attempt,
+        reading: Reading,
         turn: Turn | None,
     ) -> None:
         """One call, at most `timeout` seconds of it; what has come by then is in the collector."""
-        reading = Reading(byte_limit(request))
         try:
             await within(self.timeout, read_call(request, call, collector, shown, thoughts, reading))
         finally:
@@ -299,13 +302,13 @@ class ModelClient:
         """
         for cause in causes(error):
             if isinstance(cause, UnusableReply):
-                raise UnusableReply(str(cause), billed + self._priced(cause.usage)) from error
+                raise UnusableReply(str(cause), billed) from error
             if isinstance(cause, PilotageError):
                 raise cause
             if isinstance(cause, Elsewhere):
                 advice = "the prompt was not sent there; if it is the right one, give it as the base URL"
                 told = f"{self.alias} redirects elsewhere" if self.alias else f"{self.where} {cause}; {advice}"
-                raise _refused(f"{told}.", billed) from error
+                raise RequestRefused(f"{told}.", billed) from error
             if isinstance(cause, Overlong):
                 what = f"answered with too much: {cause}, and {request.max_tokens} tokens were asked for"
                 raise UnusableReply(f"{self._called} {what}.", billed) from error
@@ -331,8 +334,3 @@ class ModelClient:
 
 def _ignored(text: str) -> None:
     """Listens to nothing."""
-
-
-def _refused(what: str, billed: Usage) -> RequestRefused:
-    """A refusal counts as a call, as it does in an endpoint's own limits, also where it costs no tokens."""
-    return RequestRefused(what, billed if billed.llm_calls else Usage(llm_calls=1))

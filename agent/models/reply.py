@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import zlib
 from collections.abc import Iterable
@@ -11,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, model_serializer
 from pydantic_core.core_schema import SerializerFunctionWrapHandler
 
-from pilotage.agent.errors import BadReply, ModelError, ModelUnavailable, UpstreamBusy
+from pilotage.agent.errors import BadReply, ModelUnavailable
 from pilotage.agent.messages import Message as Message
 from pilotage.agent.messages import ToolCall, ToolOffer
 from pilotage.agent.models.parsing.finish_reasons import CUT
@@ -153,7 +152,8 @@ class Bill:
     """What a request has cost so far, for whoever asked: true also where it came to nothing or was given up.
 
     Attributes:
-        usage: of all calls for it. What is not known of a call that was given up is estimated.
+        usage: of all calls for it, those that failed too; a try that the endpoint refused before it worked is none.
+            What is not known of a call is estimated.
         waiting: whether it waits for the endpoint's rate, so that nothing of it is under way.
     """
 
@@ -167,21 +167,6 @@ class Bill:
         turn = await rate.turn(tokens)
         self.waiting = False
         return turn
-
-    async def rest(self, seconds: float) -> None:
-        """Waits after a call that failed; it counts where the waiting is given up, and else the next one tells."""
-        try:
-            await asyncio.sleep(seconds)
-        except asyncio.CancelledError:
-            self.usage += Usage(llm_calls=1, estimated_calls=1)
-            raise
-
-    def end(self, error: ModelError) -> None:
-        """The request came to nothing: what the error knows of the cost counts. A refusal counts as a call."""
-        if isinstance(error, UnusableReply):
-            self.usage = error.usage
-        elif not self.usage.llm_calls and not isinstance(error, UpstreamBusy):
-            self.usage = Usage(llm_calls=1)
 
 
 class Capabilities(BaseModel):

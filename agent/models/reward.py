@@ -21,7 +21,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from pilotage.agent.models.parsing.token_usage import token_count
 from pilotage.agent.models.transport.deadline import within
 from pilotage.agent.models.transport.guard import Elsewhere, Overlong, hooks
 from pilotage.agent.models.transport.retry import RetryPolicy, diagnose
+from pilotage.agent.models.transport.work import may_have_worked
 from pilotage.common.addresses import checked_address
 
 if TYPE_CHECKING:
@@ -104,15 +105,21 @@ class RewardModel:
         content = [model or url, [pooling.tag, pooling.good] if self._pools else None]
         self.identity = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
 
-    async def scores(self, task: str, steps: Sequence[str]) -> Rewards:
+    async def scores(self, task: str, steps: Sequence[str], on_lost: Callable[[], None] = lambda: None) -> Rewards:
         """How good each step of a solution is after those before it.
+
+        `on_lost` is called for each try that came to nothing and that the model may have worked on.
 
         Raises:
             ScorerUnavailable: the endpoint could not be reached, or refused; a `StepRefused` where it may score others.
             BadScores: it answered with something else than a score for each step.
         """
-        answer = await self._posted(self._body(task, tuple(steps)))
-        return Rewards(tuple(self._scores(answer, len(steps))), _prompt_tokens(answer))
+        answer = await self._posted(self._body(task, tuple(steps)), on_lost)
+        try:
+            return Rewards(tuple(self._scores(answer, len(steps))), _prompt_tokens(answer))
+        except BadScores:
+            on_lost()
+            raise
 
     async def aclose(self) -> None:
         """Closes the connections."""
@@ -135,7 +142,7 @@ class RewardModel:
         marked = "".join(text.replace(self.pooling.tag, "") + self.pooling.tag for text in texts)
         return {**named, "messages": [{"role": "user", "content": task}, {"role": "assistant", "content": marked}]}
 
-    async def _posted(self, body: dict[str, Any]) -> Any:
+    async def _posted(self, body: dict[str, Any], on_lost: Callable[[], None]) -> Any:
         failures = 0
         while True:
             try:
@@ -143,8 +150,10 @@ class RewardModel:
                 answer.raise_for_status()
                 return answer.json()
             except (ValueError, RecursionError) as error:  # no JSON, or nested without end
+                on_lost()
                 raise self._nonsense("its answer is no JSON") from error
             except Overlong as error:
+                on_lost()
                 raise self._nonsense(str(error)) from error
             except Elsewhere as error:
                 raise ScorerUnavailable(
@@ -154,6 +163,8 @@ class RewardModel:
                 failure = diagnose(error)
                 if failure is None:
                     raise
+                if may_have_worked(error):
+                    on_lost()
                 failures += 1
                 delay = self.retry.delay(failures, failure.retry_after)
                 if not failure.retryable or failures > self.retry.retries or delay > self.retry.longest_wait:

@@ -27,7 +27,7 @@ from pilotage.common.json_text import read_json
 
 
 class Fault(BaseModel):
-    """A scripted failure: an HTTP status, or without one a dropped connection. Costs nothing."""
+    """A scripted failure: an HTTP status, or without one a dropped connection. The script counts none."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -20,9 +20,12 @@ from pilotage.agent.prompting import ANSWER_FORM, describe, system
 from pilotage.agent.state import Candidate, State, candidates
 from pilotage.agent.strategies.together import within_budget
 from pilotage.agent.trace import Draw, Evidence, Step
+from pilotage.common.text import one_line
 from pilotage.common.tokens import estimate_tokens
 
 Route = Literal["reason", "program"]
+
+ERROR_CHARACTERS = 300
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Drawn:
     Attributes:
         steps: one for each draw that was paid for, in the order they were asked for.
         limit: of the budget, that refused more.
-        unusable: replies that were none; their steps abstain.
+        unusable: replies that were none; their steps have no answer, and tell why.
         numbers: of the draws, as they were asked for: where a limit ended some, not those of the last ones alone.
     """
 
@@ -110,19 +113,39 @@ async def side_by_side(
     prompt_tokens: int,
     completion_tokens: int,
 ) -> Drawn:
-    """Runs draws at the same time, see `within_budget`. An unusable reply abstains.
+    """Runs draws at the same time, see `within_budget`. One without a usable reply has no vote; its step tells why.
 
     Raises:
         ModelUnavailable: nobody answers; draws under way are given up, and what they cost counts.
     """
-    done = await within_budget(kit, one, ((number, prompt_tokens, completion_tokens) for number in numbers))
-    silent = {
-        number: Step(block=name, independent=True, evidence=Evidence(note=str(bad)))
-        for number, bad in done.unusable.items()
-    }
-    steps = {**done.results, **silent}
+    kits: dict[int, Kit] = {}
+
+    async def accounted(own: Kit, number: int) -> Step:
+        kits[number] = own
+        return await one(own, number)
+
+    done = await within_budget(kit, accounted, ((number, prompt_tokens, completion_tokens) for number in numbers))
+    failed = {number: _failed(name, bad, kits[number]) for number, bad in done.unusable.items()}
+    steps = {**done.results, **failed}
     numbers = tuple(sorted(steps))
     return Drawn(tuple(steps[number] for number in numbers), done.limit, tuple(done.unusable.values()), numbers)
+
+
+def _failed(name: str, bad: BadReply, kit: Kit) -> Step:
+    evidence = Evidence(note=str(bad))
+    return Step(block=name, independent=True, evidence=evidence, error=error_line(bad), usage=kit.usage)
+
+
+def error_line(error: Exception) -> str:
+    """What went wrong with a draw, as one short printable line."""
+    return one_line(" ".join(str(error).split()))[:ERROR_CHARACTERS]
+
+
+def as_draw(step: Step, score: float | None = None) -> Draw:
+    """What the trace keeps of the step of a draw."""
+    return Draw(
+        candidate=step.candidate, score=score, mean_logprob=step.mean_logprob, usage=step.usage, error=step.error
+    )
 
 
 async def draw_one(name: str, kit: Kit, one: Callable[[Kit, int], Awaitable[Step]], number: int) -> Drawn:
@@ -168,16 +191,9 @@ def chosen(
     steps = drawn.steps
     shown = best
     if shown is None:
-        shown = max(answer.steps if answer else steps[-1:], key=_likelihood)
-    draws = tuple(
-        Draw(
-            candidate=step.candidate,
-            score=None if scores is None else scores[place],
-            mean_logprob=step.mean_logprob,
-            usage=step.usage,
-        )
-        for place, step in enumerate(steps)
-    )
+        whole = [step for step in steps if not step.error] or steps
+        shown = max(answer.steps if answer else whole[-1:], key=_likelihood)
+    draws = tuple(as_draw(step, None if scores is None else scores[place]) for place, step in enumerate(steps))
     evidence = shown.evidence.model_copy(update={"note": note})
     step = shown.model_copy(
         update={
@@ -187,6 +203,7 @@ def chosen(
             "evidence": evidence,
             "routes": answer.routes if answer else 1,
             "draws": draws,
+            "error": "",
             "usage": kit.usage,
         }
     )

@@ -64,7 +64,9 @@ def by_vote(
     cast = votes(state, steps, known(steps, scores) if scores is not None and weighs else None)
     answer = elected(state, steps, cast, strategy.chance(state, kit))
     told = [f"{answer.routes if answer else 0} of {len(steps)} draws agree"]
-    if silent := sum(step.candidate is None for step in steps):
+    if failed := sum(bool(step.error) for step in steps):
+        told[0] += f", {failed} failed"
+    if silent := sum(step.candidate is None for step in steps) - failed:
         told[0] += f", {silent} without an answer"
     if scores is not None and not weighs:
         told.append("their scores hardly differ, so each has one vote")

@@ -21,7 +21,7 @@ from pilotage.agent.arc.tasks import encoding_of, outputs_in, puzzle_of, task_of
 from pilotage.agent.blocks.base import CutShort
 from pilotage.agent.kit import Kit
 from pilotage.agent.state import State
-from pilotage.agent.strategies.drawing import prompt_tokens, side_by_side
+from pilotage.agent.strategies.drawing import as_draw, prompt_tokens, side_by_side
 from pilotage.agent.trace import Draw, Evidence, Step
 
 
@@ -70,7 +70,7 @@ async def drawn_from_each(
     came = await side_by_side(block, kit, one, range(len(views)), **room_for)
     came.require_any()
     draws = tuple(
-        Draw(candidate=step.candidate, mean_logprob=step.mean_logprob, usage=step.usage, view=views[number].name)
+        as_draw(step).model_copy(update={"view": views[number].name})
         for number, step in zip(came.numbers, came.steps, strict=True)
     )
     shown = next((step for step in came.steps if step.candidate is not None), came.steps[0])

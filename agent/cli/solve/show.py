@@ -50,7 +50,8 @@ def likely(confidence: float | None) -> str:
 
 def _drawn(draw: Draw) -> str:
     """What a draw came to, and its score where draws were scored."""
-    answer = "no answer" if draw.candidate is None else shortened(one_line(draw.candidate), DRAW)
+    nothing = f"failed: {draw.error}" if draw.error else "no answer"
+    answer = nothing if draw.candidate is None else shortened(one_line(draw.candidate), DRAW)
     return answer if draw.score is None else f"{answer} ({draw.score:.2f})"
 
 

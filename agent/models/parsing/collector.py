@@ -115,6 +115,10 @@ class Collector:
         self._thoughts.append(self.thought)
         return self._filter.add(self._take(str(message.text)))
 
+    def told(self, usage: Any) -> None:
+        """Takes in the account of an answer that became no message, in OpenAI's words; None where there is none."""
+        self._reports.add_openai(usage)
+
     def finish(self) -> str:
         """No more comes; returns what of the answer is still to be shown."""
         rest, self._half = carriable(self._half), ""

@@ -39,6 +39,11 @@ class Reports:
         if metadata is not None:
             self._reports.append(_report(metadata))
 
+    def add_openai(self, usage: Any) -> None:
+        """Takes in the account of an answer in OpenAI's words, where no message told it; None is no report."""
+        if usage is not None and not self._reports:
+            self._reports.append(_report(_renamed(usage)))
+
     def usage(self, request: Request, text: str) -> Usage:
         """What the call cost in tokens, marked where it is an estimate."""
         return self._reported(request, text) or estimate(request, text)
@@ -77,6 +82,19 @@ def estimate(request: Request, text: str) -> Usage:
 def expected_tokens(request: Request) -> int:
     """What a call is taken to need before it is made: few replies are as long as they may be."""
     return estimate(request, "").prompt_tokens + min(request.max_tokens, USUAL_REPLY)
+
+
+def _renamed(usage: Any) -> Any:
+    """An account in OpenAI's words in those of LangChain."""
+    if not isinstance(usage, Mapping):
+        return None
+    read, wrote = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
+    return {
+        "input_tokens": usage.get("prompt_tokens"),
+        "output_tokens": usage.get("completion_tokens"),
+        "input_token_details": {"cache_read": read.get("cached_tokens")} if isinstance(read, Mapping) else None,
+        "output_token_details": {"reasoning": wrote.get("reasoning_tokens")} if isinstance(wrote, Mapping) else None,
+    }
 
 
 def _report(metadata: Any) -> tuple[int, int, int, int] | None:

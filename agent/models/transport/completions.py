@@ -10,6 +10,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+from pilotage.agent.models.transport.guard import current
 from pilotage.agent.models.transport.retry import ServerError
 
 if TYPE_CHECKING:
@@ -100,7 +101,10 @@ def _first_of(answer: Any) -> Any:
     if isinstance(answer, str):  # client libraries pass on what is no JSON
         raise _of_a_text(answer)
     plain = _no_error(answer)
+    _note_usage(plain)
     choices = plain.get("choices") if isinstance(plain, Mapping) else None
+    if choices == []:
+        raise ValueError("it sent a completion without a choice")
     if not isinstance(choices, list) or len(choices) < 2:
         return answer
     return _only_first(plain) or answer
@@ -132,6 +136,12 @@ def _no_error(answer: Any) -> Any:
     return plain
 
 
+def _note_usage(plain: Any) -> None:
+    """Keeps the account of a whole answer, which is lost where a client library cannot read the rest."""
+    if (reading := current.get()) is not None and isinstance(plain, Mapping):
+        reading.usage = plain.get("usage")
+
+
 def _only_first(plain: Any) -> Any:
     """An answer without other choices than the first; None where those are all it has."""
     choices = plain.get("choices") if isinstance(plain, Mapping) else None
@@ -144,6 +154,7 @@ def _only_first(plain: Any) -> Any:
 def _as_chunk(plain: Any) -> Any:
     """A whole completion as the one chunk of a stream."""
     whole = _only_first(_no_error(plain))
+    _note_usage(whole)
     if not isinstance(whole, Mapping) or not isinstance(whole.get("choices"), list):
         raise ValueError("it sent JSON and no stream, and that is no completion")
     choices = [{**choice, "delta": choice.get("message")} for choice in whole["choices"] if isinstance(choice, Mapping)]

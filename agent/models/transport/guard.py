@@ -44,11 +44,19 @@ class Garbled(ValueError):
 
 
 class Reading:
-    """What may be read for one call, in bytes of the unpacked body, and whether its stream came to its end."""
+    """What may be read for one call, in bytes of the unpacked body, and what was seen of the answer on the way.
+
+    Attributes:
+        done: whether its stream came to its end.
+        status: its HTTP status, where the client is one of those that `hooks` watch.
+        usage: the account in a whole answer, as the server wrote it, also where nothing else of it can be used.
+    """
 
     def __init__(self, limit: int = READ_BYTES) -> None:
         self.limit = limit
         self.done = False
+        self.status: int | None = None
+        self.usage: Any = None
         self._tail = b"\n"
 
     def look_for_end(self, piece: bytes) -> None:
@@ -84,6 +92,8 @@ async def _ask_for_known_encodings(request: Any) -> None:
 
 async def _watch(response: Any) -> None:
     """Stays on the host that was asked, and limits what is read of the body."""
+    reading = current.get() or Reading()
+    reading.status = response.status_code
     if response.has_redirect_location:
         asked, target = response.url, response.url.join(response.headers["location"])
         if (asked.scheme, asked.host, asked.port) != (target.scheme, target.host, target.port):
@@ -93,7 +103,7 @@ async def _watch(response: Any) -> None:
     encoding = response.headers.pop("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "", "gzip", "x-gzip", "deflate"):
         raise Garbled(f"the body is packed as '{redact(encoding)[:40]}', which nobody asked for")
-    pieces = _pieces(response.stream, encoding not in ("identity", ""), current.get() or Reading())
+    pieces = _pieces(response.stream, encoding not in ("identity", ""), reading)
     response.stream = _watched(type(response.stream).__mro__)(response.stream, pieces)
 
 

@@ -122,16 +122,16 @@ def diagnose(error: BaseException) -> Failure | None:
             return Failure(None, True, None, detail, answered=True)
         if is_no_stream(cause):
             return None
-        if isinstance(cause, TimeoutError | ConnectionError) or _kinds(cause) & TRANSPORT_ERRORS:
+        if isinstance(cause, TimeoutError | ConnectionError) or kinds_of(cause) & TRANSPORT_ERRORS:
             # Some libraries make a bare `ConnectionError` of it, and none of a connection that breaks later.
-            unreached = any(_kinds(one) & UNREACHED or type(one) is ConnectionError for one in causes(error))
+            unreached = any(kinds_of(one) & UNREACHED or type(one) is ConnectionError for one in causes(error))
             return Failure(None, True, None, detail, reached=not unreached)
     return None
 
 
 def is_no_stream(error: BaseException) -> bool:
     """Whether something else came where a stream was asked for: httpx-sse makes a transport error of a body's kind."""
-    return "SSEError" in _kinds(error)
+    return "SSEError" in kinds_of(error)
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -143,7 +143,8 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__
 
 
-def _kinds(error: BaseException) -> set[str]:
+def kinds_of(error: BaseException) -> set[str]:
+    """Names of an error's class and of those above it."""
     return {kind.__name__ for kind in type(error).__mro__}
 
 

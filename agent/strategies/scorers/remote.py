@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pilotage.agent.errors import BudgetExceeded, PilotageError, StepRefused
@@ -72,24 +73,32 @@ async def _one(model: RewardModel, state: State, kit: Kit, step: Step) -> float 
     solution = Message(role="assistant", content="\n\n".join(texts))
     request = Request(messages=(Message(role="user", content=task), solution), max_tokens=1)
 
-    async def call() -> Reply:
+    estimate = Usage(prompt_tokens=estimate_tokens(request.prompt), llm_calls=1, estimated_calls=1)
+
+    async def call(on_lost: Callable[[], None]) -> Reply:
         started = time.perf_counter()
-        rewards = await model.scores(task, texts)
+        rewards = await model.scores(task, texts, on_lost)
         seconds = time.perf_counter() - started
         usage = Usage(prompt_tokens=rewards.prompt_tokens, llm_calls=1, seconds=seconds)
         return Reply(text=repr(rewards.scores[-1]), usage=usage, finish_reason="stop", model="reward model")
 
     async def asks(request: Request, bill: Bill) -> Reply:
-        # What is known of it while it is under way, should it be given up.
-        bill.usage = Usage(prompt_tokens=estimate_tokens(request.prompt), llm_calls=1, estimated_calls=1)
+        bill.usage = estimate  # what is known of it while it is under way, should it be given up
+        lost = Usage()
+
+        def on_lost() -> None:
+            nonlocal lost
+            lost += estimate
+            bill.usage = lost + estimate
+
         cache = kit.model.cache
         try:
             key = "" if cache is None else cache.key(f"reward:{model.identity}", request)
-            reply = await (call() if cache is None else cache.answer(key, call))
+            reply = await (call(on_lost) if cache is None else cache.answer(key, partial(call, on_lost)))
         except PilotageError:
-            bill.usage = Usage(llm_calls=1)
+            bill.usage = lost
             raise
-        bill.usage = reply.usage
+        bill.usage = lost + reply.usage
         return reply
 
     try:

@@ -24,6 +24,7 @@ class Path:
         tokens, logprob, lowest: of all its tokens, where the backend tells: how many, the sum, the least.
         usage: what its last step cost.
         note: why its last step came to nothing.
+        error: that, where there was no reply that could be used.
     """
 
     text: str = ""
@@ -38,6 +39,7 @@ class Path:
     lowest: float = 0.0
     usage: Usage = field(default_factory=Usage)
     note: str | None = None
+    error: str = ""
 
     @property
     def line(self) -> tuple[Path, ...]:
@@ -83,6 +85,7 @@ class Path:
             prepares=not self.ended,
             cut=self.cut,
             evidence=Evidence(note=self.note),
+            error=self.error,
             mean_logprob=self.logprob / self.tokens if self.tokens else None,
             min_logprob=self.lowest if self.tokens else None,
             usage=total([path.usage for path in self.line]),

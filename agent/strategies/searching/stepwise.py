@@ -29,7 +29,7 @@ from pilotage.agent.models.reply import Reply
 from pilotage.agent.prompting import ANSWER_FORM, conversation
 from pilotage.agent.state import Candidate, State
 from pilotage.agent.strategies.base import REMOTE, Strategy
-from pilotage.agent.strategies.drawing import Drawn, answers_of, asked_for, chosen
+from pilotage.agent.strategies.drawing import Drawn, answers_of, asked_for, chosen, error_line
 from pilotage.agent.strategies.scorers import SCORERS, ScorerName, scored, scorer_named
 from pilotage.agent.strategies.searching.path import Extended, Path, distinct
 from pilotage.agent.strategies.together import within_budget
@@ -124,7 +124,8 @@ class Writing:
         for place, bad in done.unusable.items():
             path, number = wanted[place]
             usage: Usage = getattr(bad, "usage", Usage())
-            found[place] = replace(path, before=path, number=number, ended=True, usage=usage, note=str(bad))
+            ended = replace(path, before=path, number=number, ended=True, usage=usage)
+            found[place] = replace(ended, note=str(bad), error=error_line(bad))
         extended = tuple(found.get(place) for place in range(len(wanted)))
         if not score:
             self.written += filter(None, extended)

@@ -13,10 +13,10 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.models.named import NamedModels
 from pilotage.agent.state import Abilities, State
 from pilotage.agent.strategies.base import PREFIX, Strategy
-from pilotage.agent.strategies.drawing import Drawn, chosen, draw
+from pilotage.agent.strategies.drawing import Drawn, as_draw, chosen, draw
 from pilotage.agent.strategies.reseeding import reseeded
 from pilotage.agent.strategies.voting import elected, votes
-from pilotage.agent.trace import Draw, Step
+from pilotage.agent.trace import Step
 
 STOP = "stop"
 
@@ -93,7 +93,7 @@ class DifficultyAdaptive(Strategy):
         step = step.model_copy(
             update={
                 "block": self.name,
-                "draws": (*map(_as_draw, drawn.steps), *step.draws),
+                "draws": (*map(as_draw, drawn.steps), *step.draws),
                 "usage": kit.usage,
                 "evidence": step.evidence.model_copy(update={"note": said}),
             }
@@ -111,7 +111,3 @@ class DifficultyAdaptive(Strategy):
         from pilotage.agent.strategies import strategy_named
 
         return None if way == STOP else strategy_named(PREFIX + way.removeprefix(PREFIX).replace(",", ";"))
-
-
-def _as_draw(step: Step) -> Draw:
-    return Draw(candidate=step.candidate, mean_logprob=step.mean_logprob, usage=step.usage)

@@ -50,13 +50,13 @@ async def test_missing_usage_is_estimated_and_says_so(endpoint, ask_for):
     assert (reply.usage.prompt_tokens, reply.usage.completion_tokens) == (6, 3)
 
 
-@pytest.mark.parametrize("status", [429, 500, 503])
+@pytest.mark.parametrize(("status", "tries"), [(429, 2), (500, 3), (503, 2)])
 @pytest.mark.parametrize("streaming", [False, True])
-async def test_passing_failures_are_retried(endpoint, ask_for, status, streaming):
+async def test_passing_failures_are_retried(endpoint, ask_for, status, tries, streaming):
     endpoint.plan = [endpoint.status(status), endpoint.drop(), endpoint.ok()]
     reply = await client_of(endpoint).ask(ask_for(), (lambda text: None) if streaming else None)
     assert reply.text == "fine"
-    assert reply.usage.llm_calls == 1
+    assert (reply.usage.llm_calls, reply.usage.estimated_calls) == (tries, tries - 1)
     assert len(endpoint.bodies) == 3
 
 
@@ -194,7 +194,7 @@ def test_one_client_works_in_one_event_loop_after_the_other(endpoint, ask_for):
 
 
 async def test_what_is_charged_is_what_the_script_counted(ask_for):
-    script = ScriptedChatModel(["a b c", Fault(status=500), Fault(), "", "d", "e " * 40])
+    script = ScriptedChatModel(["a b c", Fault(status=503), Fault(status=429), "", "d", "e " * 40])
     client = ModelClient(script, retry=FAST)
     replies = [await client.ask(ask_for(f"question {number}")) for number in range(3)]
     assert without_seconds(total(reply.usage for reply in replies)) == script.counted

@@ -92,13 +92,21 @@ def test_what_it_refuses_to_score_is_unknown_and_what_it_refuses_at_all_ends_the
     endpoint.plan = [endpoint.status(413)]
     step, kit = run(strategy, ScriptedChatModel(REPLIES))
     assert (step.candidate, step.draws[0].score) == ("worse", None)
-    assert kit.usage.llm_calls == 2
+    assert kit.usage.llm_calls == 1  # the draw's: what was refused is no call
     endpoint.plan = [endpoint.status(401)]
     with pytest.raises(ScorerUnavailable, match="401.*check that it runs$"):
         run(strategy, ScriptedChatModel(REPLIES))
     endpoint.plan = [scoring(endpoint, lambda steps: 7.0)]
     with pytest.raises(BadScores, match="not between 0 and 1"):
         run(strategy, ScriptedChatModel(REPLIES))
+
+
+def test_tries_that_it_may_have_worked_on_are_counted(endpoint):
+    strategy = strategy_named(f"strategy:best-of-n;n=1;scorer=remote:{address(endpoint)}")
+    endpoint.plan = [endpoint.status(500), scoring(endpoint, likes_better)]
+    step, kit = run(strategy, ScriptedChatModel(REPLIES))
+    assert step.draws[0].score is not None
+    assert (len(endpoint.bodies), kit.usage.llm_calls, kit.usage.estimated_calls) == (2, 3, 1)
 
 
 def test_its_calls_keep_within_the_budget(endpoint):
