@@ -54,6 +54,15 @@ def search(folder, **options):
     return ArchitectureSearch(folder, Space(), **options)
 
 
+def test_where_every_call_fails_nothing_wins(command_line):
+    write_tasks("t.jsonl", 4)
+    Path("s.json").write_text(json.dumps({"rules": {"": ""}}))
+    search = ("bench", "search", "--tasks", "t.jsonl", "--model", "scripted:s.json", "--out", "o", "--sandbox", "none")
+    code, _, err = command_line(*search, "--trials", "2", "--no-cache")
+    assert code == 1 and "nothing could be judged, since no run of any trial had a usable reply" in err
+    assert not Path("o/best.toml").exists() and not Path("o/search.json").exists()
+
+
 @pytest.mark.parametrize(
     ("layers", "left"),
     [
