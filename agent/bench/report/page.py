@@ -71,8 +71,9 @@ def headline(data: Benched) -> list[str]:
         together = data.together
         gap = together.oracle - together.best_single_accuracy
         said.append(
-            f"Any method is right on {percent(together.oracle)} of the tasks{_where(data)}, {number(100 * gap, 1)} points "
-            f"more than {named(together.best_single)} alone: what knowing which to ask could add at most, chance included."
+            f"Any method is right on {percent(together.oracle)} of the tasks{_where(data)}, "
+            f"{number(100 * gap, 1)} points more than {named(together.best_single)} alone: what knowing which to ask "
+            "could add at most, chance included."
         )
     return said
 

@@ -17,10 +17,12 @@ from pilotage.agent.bench.methods import Method, methods_of
 from pilotage.agent.bench.run import Lane, solve_by_all
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.models import ModelClient, RetryPolicy
+from pilotage.agent.models.scripted import Fault
 from pilotage.agent.routing.policies import policy_label
 from pilotage.agent.task import Task
 from tests.agent.bench.conftest import METHODS, SCRIPT, lines, write_tasks
 from tests.agent.strategies.skilled import skilled
+from tests.together import TogetherChatModel
 
 
 def files(folder="o"):
@@ -153,18 +155,13 @@ def test_no_task_is_compared_with_the_others_to_leave_out_what_cannot_be_graded(
     assert code == 0 and "t-5: nothing says what is right" in err and all(len(lines(path)) == 4 for path in files())
 
 
-def write_script(*replies):
-    """A model that gives these replies in turn to every task."""
-    Path("s.json").write_text(json.dumps({"rules": {"": replies[0]} if len(replies) == 1 else {"": [*replies]}}))
-
-
 def failing(bench, *options, methods=("fixed:reason,answer",)):
     return bench("--model", "scripted:s.json", "--no-cache", *options, methods=methods)
 
 
 def test_what_failed_runs_cost_is_counted_when_they_are_tried_again(bench):
     write_tasks("t.jsonl", 2)
-    write_script("")
+    Path("s.json").write_text('{"rules": {"": ""}}')
     first = failing(bench)
     assert first.code == 1 and "no run of fixed:reason,answer had a usable reply, so it is not judged" in first.err
     (path,) = files()
@@ -173,7 +170,7 @@ def test_what_failed_runs_cost_is_counted_when_they_are_tried_again(bench):
     told = lines(path)
     assert [line["earlier"]["runs"] for line in told] == [1, 1]
     assert [line["earlier"]["usage"]["llm_calls"] for line in told] == once
-    third = failing(bench, "--resume", "--json").json
+    third = json.loads(failing(bench, "--resume", "--json").out)
     assert [line["earlier"]["runs"] for line in lines(path)] == [2, 2], "one line to a task"
     assert third["methods"][0]["calls"] == pytest.approx(3 * sum(once) / 2)
 

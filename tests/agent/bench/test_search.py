@@ -17,6 +17,7 @@ from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.layers import Critique, Fuse, Generate, Rank, UnitTest, Verify
 from pilotage.agent.task import Task
 from pilotage.navigator.bank.records import TaskHeader
+from tests.agent.bench.conftest import write_tasks
 
 ALONE = {0.4: 0.15, 0.7: 0.25, 1.0: 0.2}
 """How often one draw is right in the world of `worth`, by temperature."""
