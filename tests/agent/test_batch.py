@@ -199,7 +199,7 @@ async def test_what_is_at_work_when_a_batch_ends_is_finished(tmp_path):
     with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
         with pytest.raises(ModelUnavailable, match="HTTP 401"):
             await solve_all(agent, tasks(9), concurrency=4, results=results)
-        assert set(results.done) == {"t1", "t2", "t3"}
+        assert set(results.done) == {"t0", "t1", "t2", "t3"}
 
 
 def test_a_killed_batch_resumes_without_loss_double_or_repeated_call(tmp_path):
