@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pilotage.agent import events
 from pilotage.agent.blocks.answer import shortest_prompt
 from pilotage.agent.budget import Budget
-from pilotage.agent.errors import UsageError
+from pilotage.agent.errors import ModelError, UsageError
 from pilotage.agent.graph.advance import keep_experience
 from pilotage.agent.run import Escalation, Run, UngradedRun, UnusableRun
 from pilotage.agent.state import State
@@ -142,6 +142,9 @@ def _charging(first: Run, second: str) -> Iterator[None]:
         yield
     except (UnusableRun, UngradedRun) as error:
         raise type(error)(str(error), _charged(error.trace, first, second)) from error
+    except ModelError as error:
+        error.trace = _charged(error.trace or Trace(), first, second)
+        raise
 
 
 def _charged(trace: Trace, first: Run, second: str) -> Trace:

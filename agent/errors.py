@@ -1,8 +1,11 @@
 """Every error that `agent` raises on purpose; each message says what to do next, and tells no credentials."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pilotage.common.redaction import redact_message
+
+if TYPE_CHECKING:
+    from pilotage.agent.trace import Trace
 
 
 class PilotageError(Exception):
@@ -109,9 +112,11 @@ class ModelError(PilotageError):
 
     Attributes:
         upstream: which of a server's models it is; empty elsewhere.
+        trace: of the run that it ended, with all that this cost; None where there was none.
     """
 
     upstream = ""
+    trace: "Trace | None" = None
 
 
 class UnknownModel(ModelError, UsageError):

@@ -43,6 +43,8 @@ class Navigation(BaseModel):
 class UnusableRun(BadReply):
     """The model's reply stayed unusable, so the run has no answer; `trace` holds what it cost until then."""
 
+    trace: Trace
+
     def __init__(self, message: str, trace: Trace) -> None:
         super().__init__(message)
         self.trace = trace

@@ -19,7 +19,7 @@ from pilotage.agent.caution import Caution
 from pilotage.agent.chat.conversation import conversation_task, read_messages, reply_options
 from pilotage.agent.chat.open_turns import OpenTurns, paid
 from pilotage.agent.components import Components
-from pilotage.agent.errors import PilotageError, UsageError
+from pilotage.agent.errors import ModelError, PilotageError, UsageError
 from pilotage.agent.event_loop import EventLoopThread
 from pilotage.agent.given import client_of, require_kind, seed_given
 from pilotage.agent.graph.build import OPTIONS, RUN_ID, Nodes, RunMode, build_graph
@@ -32,7 +32,7 @@ from pilotage.agent.models.named import GivenModel, NamedModels
 from pilotage.agent.routing.confidence import DEFAULT, AnswerConfidence
 from pilotage.agent.routing.observation import Observer, max_steps_for, registry_for
 from pilotage.agent.routing.policies import Effort, Navigator, navigator_for
-from pilotage.agent.run import Navigation, Run, UngradedRun, UnusableRun
+from pilotage.agent.run import Navigation, Run, UngradedRun
 from pilotage.agent.sandbox import Sandbox, open_sandbox
 from pilotage.agent.state import State, candidates
 from pilotage.agent.strategies.method import is_strategy, registry_with, require_able, require_room
@@ -267,7 +267,7 @@ class ReasoningAgent(AbstractContextManager["ReasoningAgent"], AbstractAsyncCont
 
     def unsolved(self, task: Task, error: PilotageError, run_id: str = "") -> Run:
         """A task that could not be solved, as a run without an answer: what it cost is not forgotten."""
-        trace = error.trace if isinstance(error, UnusableRun | UngradedRun) else Trace()
+        trace = (error.trace if isinstance(error, ModelError | UngradedRun) else None) or Trace()
         score, seconds = 0.0 if is_graded(task) else None, trace.seconds
         more = {"id": run_id, "answer": None, "score": score, "stopped_by": "error", "seconds": seconds}
         return self._run(task, trace, error=str(error), **more)

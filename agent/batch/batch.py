@@ -18,9 +18,18 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.batch.results import ResultsFile, key, regrade
+from pilotage.agent.batch.results import ResultsFile, regrade
+from pilotage.agent.batch.rows import key
 from pilotage.agent.batch.workers import Refusals
-from pilotage.agent.errors import BadReply, CacheUnusable, ModelUnavailable, PilotageError, Unforeseen, UsageError
+from pilotage.agent.errors import (
+    BadReply,
+    CacheUnusable,
+    ModelError,
+    ModelUnavailable,
+    PilotageError,
+    Unforeseen,
+    UsageError,
+)
 from pilotage.agent.experience.undoing import undo_run
 from pilotage.agent.run import Run
 from pilotage.agent.task import Task
@@ -93,8 +102,9 @@ async def solve_all(
 
     A task that the endpoint refused, whose reply was unusable, or that nothing was ready for, gets a line that says so
     and what it cost, and the others go on; it is tried again when the file is resumed, but in batches keeps its line:
-    memory has moved on since. An endpoint that is down, or refuses one task after another, ends the batch, since every
-    other task would meet it too; those at work are finished. What a task that a kill cut short has written to memory is
+    memory has moved on since. The line of the new run tells what those before it cost. An endpoint that is down, or
+    refuses one task after another, ends the batch, since every other task would meet it too; the task that met it has
+    its line, and those at work are finished. What a task that a kill cut short has written to memory is
     undone before it is solved again.
 
     Args:
@@ -155,8 +165,8 @@ async def _one_by_one(
 ) -> AsyncGenerator[Run, None]:
     results = place.results
     if results is not None:
-        results.drop(results.failed(tasks, place.order))
         results.set_aside(results.changed(tasks, place.order))
+        results.try_again(results.failed(tasks, place.order))
         if results.resumed:
             begun = [place.run_id(task) for task in tasks if not place.is_done(task)]
             await asyncio.to_thread(_take_back, agent.memory, begun, stale=False)
@@ -177,7 +187,8 @@ async def _in_batches(
         if until():
             break
         if place.results is not None:
-            place.results.drop({key(task.id, place.order) for task in batch})
+            place.results.drop(place.results.changed(batch, place.order))
+            place.results.try_again(key(task.id, place.order) for task in batch)
             await asyncio.to_thread(_take_back, agent.memory, [place.run_id(task) for task in batch])
         solving = solved(agent, iter(batch), place, concurrency=concurrency, learn_later=True, refusals=refusals)
         async with aclosing(solving):
@@ -232,34 +243,41 @@ async def solved(
 ) -> AsyncGenerator[tuple[Task, Run], None]:
     """Runs as they come, `concurrency` tasks at a time; a task without a usable reply is a run with an error.
 
-    Once every other task would fail too, none is begun any more, and those at work are finished. `refusals` are those
-    so far, where these tasks follow others.
+    Once every other task would fail too, none is begun any more, and those at work are finished: what they have cost
+    is known of all. `refusals` are those so far, where these tasks follow others.
 
     Raises:
         PilotageError: what every other task would meet.
     """
     refusals = refusals or Refusals()
 
-    async def solve(task: Task) -> tuple[Task, Run]:
+    async def solve(task: Task) -> tuple[Task, Run, ModelError | None]:
+        """The run, and what ends all with it."""
         run_id = place.run_id(task)
         try:
             run = await agent.asolve(task, run_id=run_id, learn_later=learn_later)
             refusals.answered()
-            return task, run
+            return task, run, None
         except CacheUnusable:
             raise  # every other task would meet it too, maybe after its reply was paid for
         except (BadReply, UsageError) as error:
-            if isinstance(error, ModelUnavailable):
-                refusals.refused(error)
-            return task, agent.unsolved(task, error, run_id)
+            ends: ModelError | None = None
+            try:
+                if isinstance(error, ModelUnavailable):
+                    refusals.refused(error)
+            except ModelUnavailable as last:
+                ends = last
+            return task, agent.unsolved(task, error, run_id), ends
+        except ModelError as error:  # every other task would meet it too
+            return task, agent.unsolved(task, error, run_id), error
         except (PilotageError, ConceptStoreError, OSError, MemoryError):
             raise  # every other task would meet it too
         except Exception as error:
             where = redact_message("".join(traceback.format_exception(error)))
             logging.getLogger(__name__).warning("task %r\n%s", task.id, where)
-            return task, agent.unsolved(task, Unforeseen(f"{type(error).__name__}: {error}"), run_id)
+            return task, agent.unsolved(task, Unforeseen(f"{type(error).__name__}: {error}"), run_id), None
 
-    at_work: set[asyncio.Task[tuple[Task, Run]]] = set()
+    at_work: set[asyncio.Task[tuple[Task, Run, ModelError | None]]] = set()
     failure: BaseException | None = None
     try:
         while True:
@@ -272,8 +290,10 @@ async def solved(
                 break
             done, at_work = await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
             for finished in done:
-                if (error := finished.exception()) is None:
-                    yield finished.result()
+                error = finished.exception()
+                if error is None:
+                    task, run, error = finished.result()
+                    yield task, run
                 failure = failure or error
     finally:
         for left in at_work:

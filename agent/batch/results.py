@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import IO, TYPE_CHECKING, Any
 
-from pilotage.agent.batch.summary import SUMMED
+from pilotage.agent.batch.rows import Rows, key, require_whole
+from pilotage.agent.batch.summary import EARLIER, spent
 from pilotage.agent.errors import PilotageError, UsageError
 from pilotage.agent.task import Task
 from pilotage.agent.tasks.grading import score_of
@@ -28,61 +29,10 @@ _BEGINNINGS = (b'{"format": ', b'{"task_id": ')
 """Of every line, now and in older versions."""
 
 
-def key(task_id: str, order: int | None = None) -> str:
-    """What names a result within its file: its task, and the order of tasks that it belongs to if there are several."""
-    return task_id if order is None else f"{order}/{task_id}"
-
-
-class Line(NamedTuple):
-    """What is held of a result: where its line begins, what was asked (`Task.asked`), and whether in vain."""
-
-    start: int
-    asked: str | None
-    failed: bool
-
-
-class Rows(Mapping[str, dict[str, Any]]):
-    """Results by key, each read from the file when it is asked for, so that a long file takes little memory."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self.lines: dict[str, Line] = {}
-
-    def note(self, result: dict[str, Any], start: int) -> None:
-        """Notes that a result's line begins at a place of the file."""
-        name = key(result["task_id"], result.get("order"))
-        self.lines[name] = Line(start, result.get("asked"), "error" in result)
-
-    def raw(self, names: Iterable[str]) -> Iterator[bytes]:
-        """The lines of some results as they stand, ends included."""
-        with self._path.open("rb") as file:
-            for name in names:
-                file.seek(self.lines[name].start)
-                yield file.readline()
-
-    def __getitem__(self, name: str) -> dict[str, Any]:
-        if name not in self.lines:
-            raise KeyError(name)
-        result: dict[str, Any] = read_json(next(self.raw([name])))
-        return result
-
-    @property
-    def answered(self) -> str | None:
-        """The key of a result that is no failure; None where there is none."""
-        return next((name for name, line in self.lines.items() if not line.failed), None)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self.lines
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.lines)
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-
 class ResultsFile(FileLock):
     """A JSON-Lines file of runs, with one writer at a time: a line is on disk once `append` returns.
+
+    A damaged line of a file that is resumed goes to the file `damaged`, and its task is solved anew; a warning says so.
 
     Args:
         path: the file; created with its folder.
@@ -112,6 +62,7 @@ class ResultsFile(FileLock):
         if path.exists() and not path.is_file():
             raise UsageError(f"cannot write results to {path}: it is no ordinary file; choose another --out")
         self._file: IO[bytes] | None = None
+        self._again: set[str] = set()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             # By whatever name it was given: behind a link lies one file, which `replace` would put beside itself.
@@ -130,7 +81,7 @@ class ResultsFile(FileLock):
         self.path.touch()
         if self.path.stat().st_size and not resume:
             raise UsageError(f"{self.path} holds results already; add --resume to go on, or choose another --out")
-        self.done, end = self._read(settings)
+        self.done, end, damaged = self._read(settings)
         self._label, before = self._read_label() if resume else (None, {})
         if self.done.answered is not None:
             self._require_same(before, self.conditions)
@@ -138,13 +89,19 @@ class ResultsFile(FileLock):
         # A last line without its end was torn by a kill in the middle of a write: its task is not done yet.
         os.truncate(self.path, end)
         self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
+        self._set_damaged_aside(damaged)
         self.resumed = self._label is not None
         if self._label is not None and before != before | self.conditions:
             self._keep_label(self._label, before | self.conditions)
 
-    def _read(self, settings: Mapping[str, Any]) -> tuple[Rows, int]:
-        """The results, and where the last whole line ends."""
-        done, start = Rows(self.path), 0
+    def _read(self, settings: Mapping[str, Any]) -> tuple[Rows, int, list[bytes]]:
+        """The results, where the last whole line ends, and damaged lines.
+
+        Raises:
+            UsageError: a result was made with other settings, or no line is a result, so that the file is another one.
+        """
+        done, start, first = Rows(self.path), 0, 0
+        damaged: list[bytes] = []
         with self.path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 try:
@@ -153,15 +110,28 @@ class ResultsFile(FileLock):
                             break
                         raise ValueError
                     result = read_json(line)
-                    _require_whole(result)
+                    require_whole(result)
                     done.note(result, start)
-                except (ValueError, TypeError, KeyError, AttributeError) as error:
-                    raise UsageError(
-                        f"{self.path}, line {number} is no result of pilotage; choose another --out"
-                    ) from error
-                self._require_same({name: result.get(name) for name in settings}, settings)
+                except (ValueError, TypeError, KeyError, AttributeError):
+                    first = first or number
+                    damaged.append(line)
+                else:
+                    self._require_same({name: result.get(name) for name in settings}, settings)
                 start += len(line)
-        return done, start
+        if damaged and not done:
+            raise UsageError(f"{self.path}, line {first} is no result of pilotage; choose another --out")
+        return done, start, damaged
+
+    def _set_damaged_aside(self, lines: Sequence[bytes]) -> None:
+        """Moves lines that cannot be read to the end of the file `damaged`, and keeps all others."""
+        if not lines:
+            return
+        _append(self.damaged, (line.rstrip(b"\n") + b"\n" for line in lines))
+        self._rewrite(self.done.raw(self.done))
+        logging.getLogger(__name__).warning(
+            "%d of the lines of %s could not be read and went to %s: their tasks are solved anew",
+            len(lines), self.path, self.damaged,
+        )  # fmt: skip
 
     def _require_same(self, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         both = [name for name in now if name in before]
@@ -178,19 +148,32 @@ class ResultsFile(FileLock):
             self._require_same(self.done[name], settings)
 
     def holds(self, task: Task, order: int | None = None) -> bool:
-        """Whether the result of a task is there. One of an older version, which does not tell what was asked, is."""
-        line = self.done.lines.get(key(task.id, order))
-        return line is not None and line.asked in (None, task.asked)
+        """Whether the result of a task is there, and not to be tried again.
+
+        One of an older version, which does not tell what was asked, is there.
+        """
+        name = key(task.id, order)
+        return name in self.done and name not in self._again and self._answers(task, name)
+
+    def _answers(self, task: Task, name: str) -> bool:
+        return self.done.lines[name].asked in (None, task.asked)
 
     def changed(self, tasks: Iterable[Task], order: int | None = None) -> list[str]:
         """Keys of results that have the id of one of the tasks and answer another question."""
         names = {key(task.id, order): task for task in tasks}
-        return [name for name, task in names.items() if name in self.done and not self.holds(task, order)]
+        return [name for name, task in names.items() if name in self.done and not self._answers(task, name)]
 
     def failed(self, tasks: Iterable[Task], order: int | None = None) -> list[str]:
         """Keys of results of the tasks that had no usable reply."""
         names = (key(task.id, order) for task in tasks)
         return [name for name in names if name in self.done and self.done.lines[name].failed]
+
+    def try_again(self, names: Iterable[str]) -> None:
+        """Lets the tasks of results be solved anew. Their lines stay until others are written in their place.
+
+        Each of these tells under `earlier` how many runs there were before it and what they cost, so that it counts.
+        """
+        self._again |= self.done.keys() & set(names)
 
     @property
     def label(self) -> str:
@@ -208,6 +191,7 @@ class ResultsFile(FileLock):
         """Writes results durably; raises PilotageError, the file left whole, where the disk will not take them."""
         _ = self.label  # what the answers depend on is on disk before the first of them
         end = self.path.stat().st_size
+        results = tuple(self._with_earlier(result) for result in results)
         lines = [_line(result) for result in results]
         assert self._file is not None  # it is open until `close`
         try:
@@ -218,7 +202,17 @@ class ResultsFile(FileLock):
             ) from error
         for result, line in zip(results, lines, strict=True):
             self.done.note(result, end)
+            self._again.discard(key(result["task_id"], result.get("order")))
             end += len(line)
+
+    def _with_earlier(self, result: dict[str, Any]) -> dict[str, Any]:
+        """A result with what the runs cost whose line it takes the place of."""
+        name = key(result["task_id"], result.get("order"))
+        if name not in self._again:
+            return result
+        before = self.done[name]
+        runs = 1 + before.get(EARLIER, {}).get("runs", 0)
+        return result | {EARLIER: {"runs": runs, "usage": spent(before).model_dump(mode="json")}}
 
     def drop(self, names: Collection[str]) -> None:
         """Takes results out again, because their tasks are to be solved anew. All of them or, after a kill, none."""
@@ -230,16 +224,18 @@ class ResultsFile(FileLock):
         """Moves results, because they answer other questions, to the end of the file `aside`."""
         if not names:
             return
-        with self.aside.open("ab") as file:
-            file.writelines(self.done.raw(names))
-            file.flush()
-            os.fsync(file.fileno())
+        _append(self.aside, self.done.raw(names))
         self.drop(names)
 
     @property
     def aside(self) -> Path:
         """Where results go that answered other questions."""
         return self.path.with_name(self.path.name + ".replaced")
+
+    @property
+    def damaged(self) -> Path:
+        """Where lines go that cannot be read."""
+        return self.path.with_name(self.path.name + ".damaged")
 
     def amend(self, fields: Mapping[str, Mapping[str, Any]]) -> None:
         """Gives results, by key, other fields: other scores, say. All of them or, after a kill, none."""
@@ -254,13 +250,18 @@ class ResultsFile(FileLock):
             replace(self._place, lines)
         finally:
             self._file = open(self.path, "ab", buffering=0)  # noqa: SIM115 (closed by close)
-        self.done, _ = self._read({})
+        self.done, _, _ = self._read({})
+        self._again &= self.done.keys()
 
     def close(self) -> None:
-        """Closes the file, and lets another process write to it."""
-        if self._file is not None:
-            self._file.close()
-        super().close()
+        """Closes the file, a line to a task, and lets another process write to it."""
+        try:
+            if self._file is not None and not self._file.closed and self.done.replaced:
+                self._rewrite(self.done.raw(self.done))
+        finally:
+            if self._file is not None:
+                self._file.close()
+            super().close()
 
     def _keep_label(self, label: str, conditions: Mapping[str, Any]) -> None:
         replace(self._label_path, json_line({"label": label, "conditions": dict(conditions)}).encode() + b"\n")
@@ -281,12 +282,11 @@ class ResultsFile(FileLock):
         return label or None, {"learning": learning} if learning else {}
 
 
-def _require_whole(result: dict[str, Any]) -> None:
-    """Raises TypeError or KeyError where a result lacks what is read of it again."""
-    answer, score, usage = result["answer"], result["score"], result["usage"]
-    numbers = [0 if score is None else score, *(usage[name] for name in SUMMED)]
-    if not isinstance(answer, str | None) or not all(isinstance(number, int | float) for number in numbers):
-        raise TypeError
+def _append(path: Path, lines: Iterable[bytes]) -> None:
+    with path.open("ab") as file:
+        file.writelines(lines)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _line(result: dict[str, Any]) -> bytes:

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pilotage.agent.batch.results import ResultsFile, key
+from pilotage.agent.batch.results import ResultsFile
+from pilotage.agent.batch.rows import key
 from pilotage.agent.errors import UsageError
 from pilotage.agent.strategies import installed
 from pilotage.agent.strategies.macro import strategy_of

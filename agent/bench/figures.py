@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from pilotage.agent.banks.sources import Assigned
-from pilotage.agent.batch.results import key
-from pilotage.agent.batch.summary import limits_met
+from pilotage.agent.batch.rows import key
+from pilotage.agent.batch.summary import Excess, limits_met
 from pilotage.agent.bench.curves import draw_curves
 from pilotage.agent.bench.outcomes import Outcomes
 from pilotage.agent.bench.run import Lane
@@ -23,7 +23,10 @@ from pilotage.agent.trace import Usage
 from pilotage.navigator.bank.arrays import Float64s
 from pilotage.navigator.evaluation.bootstrap import Resampler, over_families
 from pilotage.navigator.evaluation.comparison import Scored, adjusted, paired
+from pilotage.navigator.evaluation.comparison_parts import Comparison
 from pilotage.navigator.evaluation.schema import FamilyPart, Score
+
+_SAME = 1e-9
 
 FEW = 30
 """Tasks below which a report says that they show large differences only."""
@@ -98,7 +101,9 @@ def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: 
     by_family = over_families(first.families, terms.bootstrap, resampler.seed)
     scored = [Scored(one.name, one.score, one.cost) for one in outcomes]
     others = scored[1:]
-    compared = adjusted([paired(one, scored[0], resampler, by_family, len(others)) for one in others])
+    made = [paired(one, scored[0], resampler, by_family, len(others)) for one in others]
+    compared = adjusted([_by_runs(pair, one, first) for pair, one in zip(made, outcomes[1:], strict=True)])
+    limit = setting["budget"].get("max_tokens")
     second = sorted({name for one in outcomes for name in one.others})
     drawn = draw_curves(outcomes, resampler)
     return Benched(
@@ -113,22 +118,24 @@ def figures_of(outcomes: Sequence[Outcomes], setting: Mapping[str, Any], terms: 
             bootstrap=terms.bootstrap,
             adjusted_for=len(others),
         ),
-        methods=tuple(_method(one, terms, resampler, by_family) for one in outcomes),
+        methods=tuple(_method(one, terms, resampler, by_family, limit) for one in outcomes),
         comparisons=tuple(compared),
         families=tuple(_families(outcomes)),
         together=_together(outcomes, resampler),
         curves=drawn.curves,
         beside=drawn.beside,
-        notes=tuple([*notes, *_cautions(outcomes, setting["repeats"]), *_untold(second, terms), *drawn.notes]),
+        notes=tuple([*notes, *_cautions(outcomes, setting["repeats"], limit), *_untold(second, terms), *drawn.notes]),
     )
 
 
-def _method(one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resampler | None) -> MethodFigures:
+def _method(
+    one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resampler | None, limit: int | None
+) -> MethodFigures:
     idealised = one.spent(terms.cost_model.of)
     money = one.spent(terms.dollars)
     # Without a price, a run that paid nothing says nothing of what one costs.
     priced = terms.price is not None or bool(one.spent(lambda usage: usage.cost is not None).any())
-    repeats = max(map(len, one.lines))
+    repeats, excess = max(map(len, one.lines)), _excess(one, limit)
     return MethodFigures(
         name=one.name,
         accuracy=one.score.mean(),
@@ -136,6 +143,8 @@ def _method(one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resamp
         accuracy_family_interval=None if by_family is None else by_family.accuracy(one.score),
         unanswered=one.column(lambda line: line["answer"] is None).mean(),
         failed=sum("error" in line for lines in one.lines for line in lines),
+        over_max_tokens=excess.runs,
+        most_over=excess.most,
         prompt_tokens=one.usage("prompt_tokens").mean(),
         completion_tokens=one.usage("completion_tokens").mean(),
         cost=one.cost.mean(),
@@ -150,6 +159,13 @@ def _method(one: Outcomes, terms: Terms, resampler: Resampler, by_family: Resamp
         by_repeat=tuple(_in_repeat(one, repeat) for repeat in range(repeats)),
         metrics=_metrics(one),
     )
+
+
+def _excess(one: Outcomes, limit: int | None) -> Excess:
+    excess = Excess(limit)
+    for line in (line for lines in one.lines for line in lines):
+        excess.add(line)
+    return excess
 
 
 def _in_repeat(one: Outcomes, repeat: int) -> float:
@@ -183,11 +199,18 @@ def _families(outcomes: Sequence[Outcomes]) -> list[FamilyPart]:
     ]
 
 
+def _by_runs(pair: Comparison, one: Outcomes, other: Outcomes) -> Comparison:
+    """A comparison with the tasks on which more of one's runs are right than of the other's, and fewer."""
+    gain = one.right - other.right
+    return pair.model_copy(update={"better": int((gain > _SAME).sum()), "worse": int((gain < -_SAME).sum())})
+
+
 def _together(outcomes: Sequence[Outcomes], resampler: Resampler) -> Together:
     best = max(outcomes, key=lambda one: float(one.score.mean()))
     any_right = _oracle(outcomes)
-    right = np.array([one.score > 0.5 for one in outcomes])
-    alone = right & (right.sum(axis=0) == 1)
+    shares = np.array([one.right for one in outcomes])
+    ever = shares > 0
+    alone = ever & (ever.sum(axis=0) == 1)
     tasks = outcomes[0].tasks
     return Together(
         oracle=any_right.mean(),
@@ -198,8 +221,8 @@ def _together(outcomes: Sequence[Outcomes], resampler: Resampler) -> Together:
             one.name: tuple(task.id for task, is_alone in zip(tasks, mine, strict=True) if is_alone)
             for one, mine in zip(outcomes, alone, strict=True)
         },
-        by_all=int(right.all(axis=0).sum()),
-        by_none=int((~right.any(axis=0)).sum()),
+        by_all=int((shares == 1).all(axis=0).sum()),
+        by_none=int((~ever.any(axis=0)).sum()),
     )
 
 
@@ -223,7 +246,7 @@ def _untold(second: Sequence[str], terms: Terms) -> list[str]:
     return said
 
 
-def _cautions(outcomes: Sequence[Outcomes], repeats: int) -> list[str]:
+def _cautions(outcomes: Sequence[Outcomes], repeats: int, limit: int | None) -> list[str]:
     tasks, said = len(outcomes[0].tasks), []
     if tasks < FEW:
         said.append(f"{tasks} tasks show large differences only: read the intervals.")
@@ -234,6 +257,11 @@ def _cautions(outcomes: Sequence[Outcomes], repeats: int) -> list[str]:
         runs = [line for lines in one.lines for line in lines]
         if ended := [f"{count} by {limit}" for limit, count in limits_met(runs).items()]:
             said.append(f"Limits of the budget ended runs of {one.name}: {', '.join(ended)}, of {len(runs)}.")
+        if (excess := _excess(one, limit)).runs:
+            said.append(
+                f"{excess.runs} of {len(runs)} runs of {one.name} took more than their limit of {limit:,} tokens, by "
+                f"{excess.most:,} at most: their replies were longer than was asked for."
+            )
     failed = sum("error" in line for one in outcomes for lines in one.lines for line in lines)
     if failed:
         said.append(f"{failed} runs had no usable reply and count as wrong; --resume tries them again.")

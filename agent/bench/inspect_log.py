@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pilotage.agent.batch.summary import spent
 from pilotage.agent.bench.outcomes import Outcomes
 from pilotage.agent.bench.schema import Benched
 from pilotage.agent.task import Task
@@ -106,7 +107,7 @@ def log_of(data: Benched, one: Outcomes, now: datetime) -> dict[str, Any]:
 
 
 def _sample(task: Task, family: str, line: Mapping[str, Any], epoch: int, model: str) -> dict[str, Any]:
-    answer, spent = line["answer"] or "", Usage.model_validate(line["usage"])
+    answer, usage = line["answer"] or "", spent(line)
     message = {"role": "assistant", "content": answer, "model": model, "source": "generate"}
     score = line["score"]
     error = line.get("error")
@@ -120,23 +121,23 @@ def _sample(task: Task, family: str, line: Mapping[str, Any], epoch: int, model:
         "output": {
             "model": model,
             "choices": [{"message": message, "stop_reason": "max_tokens" if line.get("cut") else "stop"}],
-            "usage": _usage(spent),
-            "time": spent.seconds,
+            "usage": _usage(usage),
+            "time": usage.seconds,
         },
         "scores": {SCORER: {"value": 0.0 if score is None else score, "answer": line["answer"]}},
         "metadata": {"family": family, "route": line.get("route"), "stopped_by": line.get("stopped_by")},
-        "model_usage": {name: _usage(part) for name, part in {**spent.others, model: spent.own}.items()},
+        "model_usage": {name: _usage(part) for name, part in {**usage.others, model: usage.own}.items()},
         **({"error": {"message": error, "traceback": "", "traceback_ansi": ""}} if error is not None else {}),
     }
 
 
-def _usage(spent: Usage) -> dict[str, int]:
-    """What a run cost, as Inspect counts: what was read from a cache apart from the rest of the prompt."""
+def _usage(usage: Usage) -> dict[str, int]:
+    """What a task cost, as Inspect counts: what was read from a cache apart from the rest of the prompt."""
     return {
-        "input_tokens": spent.prompt_tokens - spent.cached_tokens,
-        "input_tokens_cache_read": spent.cached_tokens,
-        "output_tokens": spent.completion_tokens,
-        "total_tokens": spent.total_tokens,
+        "input_tokens": usage.prompt_tokens - usage.cached_tokens,
+        "input_tokens_cache_read": usage.cached_tokens,
+        "output_tokens": usage.completion_tokens,
+        "total_tokens": usage.total_tokens,
     }
 
 

@@ -11,7 +11,7 @@ from itertools import combinations
 from typing import Self
 
 from pilotage.agent.budget import Budget
-from pilotage.agent.errors import UsageError
+from pilotage.agent.errors import BeyondBudget, UsageError
 from pilotage.agent.peers.toolkit import Peer, is_peer
 from pilotage.agent.routing.policies import Navigator, policy_file, policy_label
 from pilotage.agent.strategies import PREFIX, strategy_named
@@ -122,7 +122,18 @@ def require_fresh(label: str, policy: Policy | Navigator, tasks: Iterable[Task])
         )
 
 
-def require_fit(policy: Policy | Navigator, tasks: Sequence[Task], budget: Budget) -> None:
-    """Raises BeyondBudget where the budget cannot hold a method on one of the tasks: before any call is paid."""
+def too_long(policy: Policy | Navigator, tasks: Sequence[Task], budget: Budget) -> dict[str, BeyondBudget]:
+    """Why the budget cannot hold a method on tasks, by their ids: before any call is paid.
+
+    Raises:
+        BeyondBudget: it can on none of them.
+    """
+    unfit: dict[str, BeyondBudget] = {}
     for task in tasks:
-        require_room(policy, task, budget)
+        try:
+            require_room(policy, task, budget)
+        except BeyondBudget as error:
+            unfit[task.id] = error
+    if unfit and len(unfit) == len(tasks):
+        raise next(iter(unfit.values()))
+    return unfit

@@ -17,6 +17,7 @@ from pilotage.agent.batch.results import ResultsFile, regrade
 from pilotage.agent.batch.workers import Refusals, at_once
 from pilotage.agent.bench.draws import SCORES, draws_of, regrade_draws, scores_of_draws
 from pilotage.agent.bench.methods import Method
+from pilotage.agent.errors import PilotageError
 from pilotage.agent.run import Run
 from pilotage.agent.task import Task
 
@@ -50,16 +51,16 @@ class Lane:
 async def tidied(lanes: Sequence[Lane], tasks: Sequence[Task], sandbox: Sandbox | None) -> list[str]:
     """Makes the results that are there fit for going on; returns the ids of tasks whose score is another now.
 
-    Failures are taken out, to be tried again; what answered another question under the same id goes aside; the rest,
-    draws too, is graded anew.
+    Failures are to be tried again; what answered another question under the same id goes aside; the rest, draws too, is
+    graded anew.
     """
     changed: list[str] = []
     for lane in lanes:
         results, order = lane.results, lane.repeat
         if not results.done:
             continue
-        results.drop(results.failed(tasks, order))
         results.set_aside(results.changed(tasks, order))
+        results.try_again(results.failed(tasks, order))
         changed += await regrade(results, tasks, order, sandbox)
         await regrade_draws(results, tasks, order, sandbox)
     return list(dict.fromkeys(changed))
@@ -84,7 +85,8 @@ async def solve_by_all(
         on_pair: called after each task that all methods have done in a repeat, with the pace of such pairs.
 
     Raises:
-        PilotageError: what every other task would meet; results so far are kept.
+        PilotageError: what every other task would meet; results so far are kept, and the runs at work are finished, so
+            that what they cost is known.
     """
     repeats = sorted({lane.repeat for lane in lanes})
     by_repeat = {repeat: [lane for lane in lanes if lane.repeat == repeat] for repeat in repeats}
@@ -92,16 +94,26 @@ async def solve_by_all(
     waiting = [(task, ours) for task, ours in pairs if not all(lane.place.is_done(task) for lane in ours)]
     pace, coming, refusals = Pace(len(pairs), len(pairs) - len(waiting)), iter(waiting), Refusals("runs")
 
+    failures: list[PilotageError] = []
+
     async def work() -> None:
-        while (pair := next(coming, None)) is not None:
+        while not failures and (pair := next(coming, None)) is not None:
             task, ours = pair
             for lane in ours:
+                if failures:
+                    return
                 if not lane.place.is_done(task):
-                    await _solve(task, lane, refusals, on_run)
+                    try:
+                        await _solve(task, lane, refusals, on_run)
+                    except PilotageError as error:
+                        failures.append(error)
+                        return
             pace.done += 1
             on_pair(pace)
 
     await at_once(work, concurrency)
+    if failures:
+        raise failures[0]
 
 
 async def _solve(task: Task, lane: Lane, refusals: Refusals, on_run: Callable[[Method, Run], object]) -> None:

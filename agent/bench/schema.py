@@ -72,11 +72,13 @@ class Setting(Part):
 
 
 class MethodFigures(Part):
-    """One method: means over tasks.
+    """One method: means over tasks; of a task that was tried again, what it cost before counts too.
 
     Attributes:
         unanswered: share without an answer; they are wrong.
         failed: runs whose reply stayed unusable; they are wrong, and tried again when the command is resumed.
+        over_max_tokens: runs that took more tokens than their limit, as where an endpoint ignores that of a reply.
+        most_over: by how many at most.
         prompt_tokens: read, those that a backend had cached too.
         completion_tokens: written.
         cost: both together, in thousands.
@@ -95,6 +97,8 @@ class MethodFigures(Part):
     accuracy_family_interval: Interval | None = None
     unanswered: Share
     failed: Count
+    over_max_tokens: Count = 0
+    most_over: Count = 0
     prompt_tokens: Cost
     completion_tokens: Cost
     cost: Cost
@@ -114,11 +118,12 @@ class Together(Part):
     """What the methods reach together.
 
     Attributes:
-        oracle: share of the tasks that any method is right on, in the same repeat: who knew which method to ask.
+        oracle: share of the tasks that any method is right on, in the same repeat, mean over repeats: who knew which
+            method to ask. Of one repeat it is the share that is not in `by_none`, of several at most that.
         best_single: the most accurate method on these tasks, chosen by them.
-        only: tasks that one method alone is right on, more often than not, by method.
-        by_all: tasks that all are right on, more often than not.
-        by_none: tasks that none is.
+        only: tasks that runs of one method alone are right on, by method.
+        by_all: tasks that every run of every method is right on.
+        by_none: tasks that no run of any method is.
     """
 
     oracle: Share

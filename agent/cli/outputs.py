@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +29,26 @@ def file_to_write(path: Path, option: str = "--out") -> None:
 def folder_to_write(path: Path, option: str = "--out") -> None:
     """Makes a folder that is going to be written to. Raises UsageError where it cannot be, in one sentence."""
     _make(path, f"{option} {path}")
+
+
+@contextmanager
+def gone_if_refused(path: Path, option: str = "--out") -> Iterator[None]:
+    """A folder to write to while a command looks at what it was asked for: one that it made goes again with an error.
+
+    Raises:
+        UsageError: it cannot be written, in one sentence.
+    """
+    new = [one for one in (path, *path.parents) if not one.exists()]
+    folder_to_write(path, option)
+    try:
+        yield
+    except BaseException:
+        if path in new:
+            shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            for one in new[1:]:
+                one.rmdir()
+        raise
 
 
 def keep(path: Path, force: bool) -> None:

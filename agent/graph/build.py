@@ -41,7 +41,7 @@ from pilotage.agent.graph.advance import (
     reply_kit,
     run_block,
 )
-from pilotage.agent.graph.failures import FAILED, forgone, given_up, is_of_endpoint, unusable, without_memory
+from pilotage.agent.graph.failures import FAILED, forgone, given_up, is_of_endpoint, unusable, with_cost, without_memory
 from pilotage.agent.graph.messages import ReplyListener, as_message, conversation_in, is_newer_than_task, messages_in
 from pilotage.agent.graph.run_state import (
     BEFORE,
@@ -271,6 +271,7 @@ class Nodes:
                 elif isinstance(error, BadReply):
                     raise unusable(now, kit, block.name, error) from error
                 else:
+                    with_cost(now, kit, block.name, error)
                     raise
             except ConceptStoreError as error:
                 ran = without_memory(now, error, forgone(block, kit))

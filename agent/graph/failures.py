@@ -12,7 +12,7 @@ from pilotage.agent.kit import Kit
 from pilotage.agent.models.reply import RequestRefused
 from pilotage.agent.run import RefusedRun, UnusableRun
 from pilotage.agent.state import State
-from pilotage.agent.trace import CostEntry, Evidence, Step
+from pilotage.agent.trace import CostEntry, Evidence, Step, Trace
 from pilotage.memory.errors import ConceptStoreError, NamespaceErased, StoreClosed
 
 log = logging.getLogger("pilotage")
@@ -55,4 +55,13 @@ def is_of_endpoint(error: ModelError) -> bool:
 def unusable(now: State, kit: Kit, by: str, error: BadReply) -> UnusableRun:
     """What ends a run whose model failed it, with all that it cost."""
     kind = RefusedRun if isinstance(error, ModelUnavailable) else UnusableRun
-    return kind(str(error), extended(now, charges=[CostEntry(by=by, usage=kit.usage)]).trace)
+    return kind(str(error), _paid(now, kit, by))
+
+
+def with_cost(now: State, kit: Kit, by: str, error: ModelError) -> None:
+    """Notes in the failure of an endpoint, which ends a run too, all that the run cost."""
+    error.trace = _paid(now, kit, by)
+
+
+def _paid(now: State, kit: Kit, by: str) -> Trace:
+    return extended(now, charges=[CostEntry(by=by, usage=kit.usage)]).trace

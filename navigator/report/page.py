@@ -17,6 +17,8 @@ VARIABLES = {light: f"--c{place}" for place, light in enumerate(DARK)}
 """The CSS variable for each colour of a figure."""
 
 _COLOUR = re.compile(r"\b(fill|stroke): ?(#[0-9a-f]{6})\b")
+_PIECE = re.compile(r"[^,;]*[,;]+|[^,;]+")
+"""What of a name stays on one line: a name breaks behind its commas and semicolons alone."""
 _TAG = re.compile(r"<[^>]*>")
 _ID = re.compile(r'(\bid="|url\(#|href="#)')
 
@@ -62,6 +64,7 @@ def rendered(template: str, svgs: Mapping[str, str], parts: Sequence[Section], *
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = lambda name: Markup("<wbr>").join(map(escape, _PIECE.findall(str(name))))
     titles = {part.name: f"{part.title}: {' '.join(part.sentences[:1])}" for part in parts}
     figures = {name: Markup(inlined(svg, name, str(escape(titles[name])))) for name, svg in svgs.items()}
     light = " ".join(f"{variable}: {colour};" for colour, variable in VARIABLES.items())

@@ -137,7 +137,8 @@ async def test_an_endpoint_that_is_down_ends_the_batch_and_keeps_what_is_done(tm
     with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
         with pytest.raises(ModelUnavailable):
             await solve_all(ReasoningAgent(model, policy="fixed:reason,answer"), tasks(5), results=results)
-        assert set(results.done) == {"t0", "t1"}
+        assert set(results.done) == {"t0", "t1", "t2"}, "the task that met it tells of it"
+        assert "HTTP 401" in results.done["t2"]["error"]
 
 
 def refusing(bad, fault):
@@ -180,7 +181,7 @@ async def test_several_refused_tasks_one_after_another_end_the_batch(tmp_path):
         with pytest.raises(ModelUnavailable, match="HTTP 500.*3 tasks in a row met such a refusal"):
             await solve_all(agent, tasks(9), results=results)
         assert {id for id, line in results.done.items() if "error" not in line} == {"t0", "t1"}
-        assert set(results.done) == {"t0", "t1", "t2", "t3"}
+        assert set(results.done) == {"t0", "t1", "t2", "t3", "t4"}, "the last one, too"
 
 
 async def test_refused_tasks_with_answers_between_them_end_no_batch():
@@ -198,7 +199,7 @@ async def test_what_is_at_work_when_a_batch_ends_is_finished(tmp_path):
     with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
         with pytest.raises(ModelUnavailable, match="HTTP 401"):
             await solve_all(agent, tasks(9), concurrency=4, results=results)
-        assert set(results.done) == {"t1", "t2", "t3"}
+        assert set(results.done) == {"t0", "t1", "t2", "t3"}
 
 
 def test_a_killed_batch_resumes_without_loss_double_or_repeated_call(tmp_path):

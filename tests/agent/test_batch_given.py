@@ -81,6 +81,38 @@ async def test_a_file_with_answers_of_another_agent_is_refused(tmp_path, way, ot
     assert path.read_bytes() == before
 
 
+def test_a_damaged_line_goes_aside_and_no_good_one_is_lost(tmp_path, caplog):
+    path = tmp_path / "r.jsonl"
+    good = [json.dumps(row(name)).encode() + b"\n" for name in "ab"]
+    damaged = [b'{"format": 1, "task_id": "c\n', b"\x00\x00\n", b"no end"]
+    path.write_bytes(good[0] + damaged[0] + good[1] + damaged[1] + damaged[2])
+    with ResultsFile(path, resume=True, settings={}) as results:
+        assert set(results.done) == {"a", "b"}
+        assert "3 of the lines" in caplog.text and str(results.damaged) in caplog.text
+    assert path.read_bytes() == b"".join(good)
+    assert results.damaged.read_bytes() == damaged[0] + damaged[1] + damaged[2] + b"\n"
+
+
+def test_a_line_stays_until_the_one_of_the_next_try_tells_what_it_cost(tmp_path):
+    path = tmp_path / "r.jsonl"
+    usage = row("a")["usage"] | {"llm_calls": 3, "prompt_tokens": 5}
+    path.write_text(json.dumps(row("a") | {"error": "down", "usage": usage}) + "\n")
+    results = ResultsFile(path, resume=True, settings={})
+    results.try_again(["a"])
+    results.amend({"a": {"score": 0.0}})
+    assert path.read_text().count("\n") == 1, "also where the file is written anew"
+    results.append(row("a"))
+    first, second = map(json.loads, path.read_text().splitlines())
+    assert "error" in first and (second["earlier"]["runs"], second["earlier"]["usage"]["llm_calls"]) == (1, 3)
+    killed = path.read_bytes()
+    results.close()
+    assert [json.loads(line)["earlier"]["runs"] for line in path.read_text().splitlines()] == [1]
+    path.write_bytes(killed)
+    with ResultsFile(path, resume=True, settings={}) as results:
+        assert "error" not in results.done["a"] and not results.failed([TWO.model_copy(update={"id": "a"})])
+    assert path.read_text().count("\n") == 1
+
+
 @pytest.mark.parametrize(
     "damage",
     [{"answer": 4}, {"score": "1"}, {"usage": 3}, {"usage": {}}, {"usage": {**row("a")["usage"], "seconds": "x"}}],

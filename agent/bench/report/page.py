@@ -71,8 +71,9 @@ def headline(data: Benched) -> list[str]:
         together = data.together
         gap = together.oracle - together.best_single_accuracy
         said.append(
-            f"Any method is right on {percent(together.oracle)} of the tasks, {number(100 * gap, 1)} points more than "
-            f"{named(together.best_single)} alone: what knowing which to ask could add at most, chance included."
+            f"Any method is right on {percent(together.oracle)} of the tasks{_where(data)}, "
+            f"{number(100 * gap, 1)} points more than {named(together.best_single)} alone: what knowing which to ask "
+            "could add at most, chance included."
         )
     return said
 
@@ -124,7 +125,7 @@ def _sections(data: Benched) -> list[Section]:
             "Accuracy and cost",
             ["Up and to the left is better: more right answers for fewer tokens."],
             "Crosses are 95% intervals. Hollow: what the others are compared with. Dotted: any method right. Figures "
-            "call a strategy by its name alone, without `strategy:`, and cut long names short.",
+            "call a strategy by its name alone, without the prefix, and cut long names short.",
         ),
         Section(
             "comparisons",
@@ -135,8 +136,9 @@ def _sections(data: Benched) -> list[Section]:
                 else "On the same tasks, paired by task."
             ],
             "Bars are 95% intervals; those of significant differences are heavy, and their figures bold. p is "
-            "McNemar's or, where scores are means of repeats, of sign flips, after Holm's correction. Right: times the "
-            "tokens.",
+            "McNemar's or, where scores are means of repeats, of sign flips"
+            + (", after Holm's correction; the intervals are not adjusted" if data.setting.adjusted_for > 1 else "")
+            + ". Right: times the tokens.",
             tables.comparisons(shown),
         ),
         Section(
@@ -150,7 +152,7 @@ def _sections(data: Benched) -> list[Section]:
             "together",
             "Who solves what",
             [
-                f"All methods solve {counted(data.together.by_all, 'task')}, none solves "
+                f"{_every(data)} {counted(data.together.by_all, 'task')}, {_no(data)} solves "
                 f"{counted(data.together.by_none, 'task')}."
             ],
             "",
@@ -175,6 +177,18 @@ def _sections(data: Benched) -> list[Section]:
             _points(data, "by_draws", "Accuracy by the number of draws, in figures"),
         ),
     ]
+
+
+def _where(data: Benched) -> str:
+    return " in the same repeat" if data.setting.repeats > 1 else ""
+
+
+def _every(data: Benched) -> str:
+    return "Every run of every method solves" if data.setting.repeats > 1 else "All methods solve"
+
+
+def _no(data: Benched) -> str:
+    return "no run" if data.setting.repeats > 1 else "none"
 
 
 def _only(data: Benched) -> tuple[tables.Table, ...]:
@@ -221,7 +235,7 @@ def _points(data: Benched, field: str, title: str) -> tuple[tables.Table, ...]:
 def _method(data: Benched) -> list[str]:
     setting = data.setting
     weights = setting.cost_model
-    budget = setting.budget
+    budget, several = setting.budget, setting.adjusted_for > 1
     limits = [f"{budget[name]:,g} {what}" for name, what in _LIMITS.items() if budget.get(name)]
     sources = f" from {listed([named(source) for source in setting.sources])}" if setting.sources else ""
     return [
@@ -241,7 +255,9 @@ def _method(data: Benched) -> list[str]:
         + ". Seconds are those of all calls added up.",
         f"Intervals are 95% bootstrap intervals over tasks ({setting.bootstrap:,} resamples), paired by task for "
         "differences and ratios; p-values are McNemar's exact test where every task is right or wrong, and sign flips "
-        f"where scores are means of repeats, adjusted by Holm for {counted(setting.adjusted_for, 'comparison')}.",
+        "where scores are means of repeats"
+        + (f", adjusted by Holm for {setting.adjusted_for} comparisons; the intervals are not adjusted" * several)
+        + ". Better and worse: tasks on which more of a method's runs are right than of the other's, and fewer.",
         "A task without an answer, or whose reply stayed unusable, is wrong. A vote whose leaders tie counts as the "
         "mean of them.",
     ]

@@ -23,7 +23,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pilotage.agent.bench.search.space import Architecture, Space, in_words, toml_of
-from pilotage.agent.errors import BeyondBudget, Unable, UsageError
+from pilotage.agent.errors import BeyondBudget, PilotageError, Unable, UsageError
 from pilotage.common.files import is_torn, replace
 from pilotage.common.locks import FileLock
 
@@ -46,6 +46,7 @@ class Judged:
         calls: mean calls of a task.
         spent: tokens of all tasks.
         failed: runs that had no usable reply, and count as wrong until they are tried again.
+        why: what the first of them met, where no run had one, so that nothing is known; else empty.
     """
 
     accuracy: float
@@ -53,6 +54,7 @@ class Judged:
     calls: float
     spent: int
     failed: int = 0
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,11 @@ class ArchitectureSearch(FileLock):
         return [one for _, one in sorted((ended | self._open).items())]
 
     @property
+    def best(self) -> Tried:
+        """The winner so far; raises as `best_of`."""
+        return best_of(self.tried)
+
+    @property
     def spent(self) -> int:
         """Tokens of all trials."""
         return sum(one.judged.spent for one in self.tried if one.judged is not None and not one.again)
@@ -285,7 +292,7 @@ def _tried(trial: FrozenTrial) -> Tried:
 
 def front_of(tried: list[Tried]) -> list[Tried]:
     """The architectures that no other beats in accuracy and tokens both, the cheapest first; each once."""
-    known = {one.name: one for one in reversed(tried) if one.judged is not None}
+    known = {one.name: one for one in reversed(tried) if one.judged is not None and not one.judged.why}
     ordered = sorted(known.values(), key=lambda one: (one.judged.tokens, -one.judged.accuracy))  # type: ignore[union-attr]
     front: list[Tried] = []
     for one in ordered:
@@ -293,3 +300,20 @@ def front_of(tried: list[Tried]) -> list[Tried]:
         if not front or one.judged.accuracy > front[-1].judged.accuracy:  # type: ignore[union-attr]
             front.append(one)
     return front
+
+
+def best_of(tried: list[Tried]) -> Tried:
+    """The most accurate, the cheapest of several.
+
+    Raises:
+        UsageError: none could be run within the budget.
+        PilotageError: none had a usable reply.
+    """
+    if front := front_of(tried):
+        return front[-1]
+    if failed := next((one.judged.why for one in tried if one.judged is not None), ""):
+        raise PilotageError(
+            f"nothing could be judged, since no run of any trial had a usable reply: {failed} --resume tries them again"
+        )
+    why = f": {tried[0].why}" if tried else ""
+    raise UsageError(f"no architecture was tried that the budget of a task can hold{why}")

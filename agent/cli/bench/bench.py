@@ -13,7 +13,7 @@ import typer
 
 from pilotage.agent.cli.command import Command, Output
 from pilotage.agent.cli.options import BOOTSTRAP, IN_SAMPLE, LIMIT, MAP, RunOptions, expert, for_tasks
-from pilotage.agent.cli.outputs import folder_to_write
+from pilotage.agent.cli.outputs import gone_if_refused
 from pilotage.agent.cli.terminal import plain, screen
 from pilotage.agent.errors import UsageError
 
@@ -143,16 +143,17 @@ def bench(
     given, of_preset, limits = _chosen(methods or [], preset, console)
     settings = _settings(run, limits)
     terms = figures.terms(settings.model)
-    for folder, option in ((batch.out, "--out"), (inspect, "--inspect")):
-        if folder is not None:
-            folder_to_write(folder, option)
     with ExitStack() as stack:
         place = batch.out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pilotage-bench-")))
-        sitting = opened(
-            stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields),
-            limit=batch.limit, repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample,
-            kept=batch.out is not None, may_lack=of_preset, peers=peers,
-        )  # fmt: skip
+        with ExitStack() as folders:
+            for folder, option in ((batch.out, "--out"), (inspect, "--inspect")):
+                if folder is not None:
+                    folders.enter_context(gone_if_refused(folder, option))
+            sitting = opened(
+                stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields),
+                limit=batch.limit, repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample,
+                kept=batch.out is not None, may_lack=of_preset, peers=peers,
+            )  # fmt: skip
         sitting.solve(console)
         outcomes = outcomes_of(sitting.lanes, sitting.assigned)
         benched = _benched(sitting, outcomes, tasks, terms)
@@ -161,7 +162,10 @@ def bench(
             console.print_line(f"{len(logs)} logs of Inspect written to {plain(inspect)}")
     if batch.out is not None:
         _write(benched, batch.out, console)
-    return Output(benched.to_json(), lambda console: print_bench(console, benched))
+    failed = [(one.name, why) for one in outcomes if (why := one.failed) is not None]
+    for name, why in failed:
+        console.print_line(f"no run of {plain(name)} had a usable reply, so it is not judged: {plain(why)}")
+    return Output(benched.to_json(), lambda console: print_bench(console, benched), exit_code=int(bool(failed)))
 
 
 def _chosen(

@@ -17,9 +17,9 @@ import typer
 from pilotage.agent.cli.bench.bench import FigureOptions
 from pilotage.agent.cli.command import Output
 from pilotage.agent.cli.options import LIMIT, MAP, RunOptions, expert, for_tasks
-from pilotage.agent.cli.outputs import folder_to_write, write_json
+from pilotage.agent.cli.outputs import gone_if_refused, write_json
 from pilotage.agent.cli.terminal import interruptible, number_of, plain, screen, table
-from pilotage.agent.errors import MissingExtra, ModelUnavailable, UsageError
+from pilotage.agent.errors import MissingExtra, ModelUnavailable, PilotageError, UsageError
 from pilotage.common.files import replace
 
 if TYPE_CHECKING:
@@ -91,16 +91,17 @@ def search(
     console = screen(errors=True, soft_wrap=True)
     settings = run.settings(memory="none", learn=False)
     terms = figures.terms(settings.model)
-    folder_to_write(out)
-    bench = _Bench.of(tasks, mapping(fields), limit, settings, looked_for, out, console)
-    with _opened(bench, looked_for, resume) as study:
+    with ExitStack() as stack:
+        with gone_if_refused(out):
+            bench = _Bench.of(tasks, mapping(fields), limit, settings, looked_for, out, console)
+            study = stack.enter_context(_opened(bench, looked_for, resume))
+            bench.require_room(study)
         rest = f"what was tried is kept in {out}; the same command with --resume goes on"
-        bench.require_room(study)
         with interruptible(lambda: f"interrupted; {rest}", also_by_sigterm=True):
             try:
                 asyncio.run(_run(study, bench, looked_for, console))
                 tried = study.tried
-                best = _best(tried)
+                best = study.best
                 benched = bench.judged_apart(study, best, terms, tasks)
             except ModelUnavailable as error:
                 raise ModelUnavailable(f"{error} The search ends here; {rest}") from error
@@ -172,6 +173,7 @@ class _Bench:
             float(outcomes.usage("llm_calls").mean()),
             round(1000 * outcomes.cost.sum()),
             sum("error" in line for lines in outcomes.lines for line in lines),
+            outcomes.failed or "",
         )
 
     def require_room(self, study: ArchitectureSearch) -> None:
@@ -180,7 +182,11 @@ class _Bench:
             self._sitting(stack, [study.file(study.keep(plainest()))], self.searched, self.folder / "runs")
 
     def judged_apart(self, study: ArchitectureSearch, best: Tried, terms: Any, specs: list[str]) -> Benched:
-        """The winner beside one plain draw, on the tasks that no trial has seen."""
+        """The winner beside one plain draw, on the tasks that no trial has seen.
+
+        Raises:
+            PilotageError: one of the two had no usable reply on any of them.
+        """
         from pilotage.agent.bench.figures import figures_of
 
         names = list(dict.fromkeys([study.keep(plainest()), best.name]))
@@ -196,7 +202,13 @@ class _Bench:
                 "seed": self.settings.seed,
                 "budget": components.budget.model_dump(mode="json"),
             }
-            return figures_of(self._outcomes(sitting), setting, terms, [])
+            outcomes = self._outcomes(sitting)
+            if (why := next((one.failed for one in outcomes if one.failed is not None), None)) is not None:
+                raise PilotageError(
+                    f"the winner could not be judged, since no run on the tasks held out had a usable reply: {why} "
+                    "--resume tries them again"
+                )
+            return figures_of(outcomes, setting, terms, [])
 
     def _sitting(self, stack: ExitStack, files: Sequence[Path], tasks: Sequence[Assigned], folder: Path) -> Sitting:
         from pilotage.agent.bench.methods import methods_of
@@ -255,7 +267,9 @@ async def _run(study: ArchitectureSearch, bench: _Bench, looked_for: SearchOptio
     def on_trial(tried: Tried) -> None:
         said = tried.why or "nothing"
         if tried.judged is not None:
-            said = f"{tried.judged.accuracy:.1%} right, {tried.judged.tokens:,.0f} tokens{_failed(tried.judged.failed)}"
+            failed = _failed(tried.judged.failed)
+            said = f"{tried.judged.accuracy:.1%} right, {tried.judged.tokens:,.0f} tokens{failed}"
+            said = tried.judged.why or said
         again = " (as before)" if tried.again else ""
         place = f"trial {1 + tried.number} of {looked_for.trials}"
         console.print_line(f"{place}: {plain(tried.words)}: {plain(said)}{again}")
@@ -268,17 +282,6 @@ async def _run(study: ArchitectureSearch, bench: _Bench, looked_for: SearchOptio
 
 def _failed(runs: int) -> str:
     return f" ({runs} runs failed)" if runs else ""
-
-
-def _best(tried: Sequence[Tried]) -> Tried:
-    """The most accurate, the cheapest of several. Raises UsageError where none could be run."""
-    from pilotage.agent.bench.search.study import front_of
-
-    front = front_of(list(tried))
-    if not front:
-        why = f": {tried[0].why}" if tried else ""
-        raise UsageError(f"no architecture was tried that the budget of a task can hold{why}")
-    return front[-1]
 
 
 def _data(
@@ -312,7 +315,8 @@ def _print(console: Screen, data: dict[str, Any], benched: Benched) -> None:
     for one in sorted(known.values(), key=lambda one: -(one["judged"] or {"accuracy": -1})["accuracy"]):
         cells, note = ["", "", ""], "could not be run"
         if (judged := one["judged"]) is not None:
-            cells = [f"{judged['accuracy']:.1%}", f"{judged['tokens']:,.0f}", f"{judged['calls']:.1f}"]
+            cells = ["" if judged["why"] else f"{judged['accuracy']:.1%}"]
+            cells += [f"{judged['tokens']:,.0f}", f"{judged['calls']:.1f}"]
             note = ("front" if one["name"] in front else "") + _failed(judged["failed"])
         rows.add_row(str(1 + one["number"]), plain(one["words"]), *cells, note)
     console.print(

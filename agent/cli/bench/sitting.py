@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pilotage.agent.banks.progress import clock
 from pilotage.agent.banks.sources import Assigned, mixed
 from pilotage.agent.batch.results import ResultsFile
-from pilotage.agent.bench.methods import Method, require_fit, require_fresh
+from pilotage.agent.bench.methods import Method, require_fresh, too_long
 from pilotage.agent.bench.run import Lane, solve_by_all, tidied
 from pilotage.agent.cli.assembly import agent_of, model_of
 from pilotage.agent.cli.pace import paced
-from pilotage.agent.cli.solve.batch import conditions_of
+from pilotage.agent.cli.solve.batch import conditions_of, kept_in
 from pilotage.agent.cli.terminal import interruptible, plain
-from pilotage.agent.errors import ModelUnavailable, Unable, UsageError
+from pilotage.agent.errors import BeyondBudget, ModelUnavailable, Unable, UsageError
 from pilotage.agent.peers.block import Peers
 from pilotage.agent.peers.toolkit import Peer, is_peer
 from pilotage.agent.sandbox import open_sandbox
@@ -46,6 +46,7 @@ class Sitting:
         kept: whether the results outlive the command.
         left_out: how many entries of the sources were none, or cannot be graded.
         unable: why methods that may lack something were left out.
+        beyond: why tasks were left out that the budget cannot hold.
         peers: what runs of other toolkits share; None where there is none.
     """
 
@@ -56,6 +57,7 @@ class Sitting:
     kept: Path | None
     left_out: int = 0
     unable: tuple[Unable, ...] = ()
+    beyond: tuple[str, ...] = ()
     peers: Peers | None = None
 
     def solve(self, console: Screen) -> None:
@@ -83,11 +85,9 @@ class Sitting:
     @property
     def rest(self) -> str:
         """What there is of a comparison that has come to no end, and how to go on."""
-        files = {lane.results.path: lane.results for lane in self.lanes}.values()
-        runs = sum(not line.failed for results in files for line in results.done.lines.values())
-        done = "1 run is" if runs == 1 else f"{runs} runs are"
         if self.kept is not None:
-            return f"{done} kept in {self.kept}; the same command with --resume goes on with the rest"
+            files = {lane.results.path: lane.results for lane in self.lanes}
+            return kept_in(list(files.values()), "run", self.kept)
         quick = "; the replies are cached, so that the same command is quick about them" if self.settings.cache else ""
         return f"no run is kept, since no --out was given{quick}"
 
@@ -134,10 +134,10 @@ def opened(
     graded, ungraded = gradable(assigned, open_sandbox(settings.sandbox))
     sitting = seated(
         stack, methods, settings, graded, folder, repeats=repeats, resume=resume, in_sample=in_sample, kept=kept,
-        may_lack=may_lack, peers=peers,
+        may_lack=may_lack, peers=peers, may_leave_out=True,
     )  # fmt: skip
-    console.print_left_out([*sitting.unable, *defects, *ungraded])
-    return replace(sitting, left_out=len(defects) + len(ungraded))
+    console.print_left_out([*sitting.unable, *defects, *ungraded, *sitting.beyond])
+    return replace(sitting, left_out=len(defects) + len(ungraded) + len(sitting.beyond))
 
 
 def gradable(assigned: Sequence[Assigned], sandbox: Sandbox | None) -> tuple[list[Assigned], list[str]]:
@@ -175,13 +175,16 @@ def seated(
     may_lack: Collection[Method] = (),
     peers: Path | None = None,
     model: ModelClient | None = None,
+    may_leave_out: bool = False,
 ) -> Sitting:
     """Opens agents and results files for tasks that are there, over a model that may be loaded already.
 
-    Arguments and errors are those of `opened`.
+    Arguments and errors are those of `opened`; a task that the budget of a run cannot hold is left out where that may
+    be, else it is an error.
     """
     model = model or model_of(settings)
     tasks = [one.task for one in graded]
+    beyond: dict[str, BeyondBudget] = {}
     able: list[tuple[Method, list[ReasoningAgent], dict[str, Any]]] = []
     shared = Peers(peers) if any(is_peer(method.policy) for method in methods) else None
     unable: list[Unable] = []
@@ -198,12 +201,16 @@ def seated(
             unable.append(lack)
             continue
         components = agents[0].components
-        require_fit(components.policy, tasks, components.budget)
+        beyond = too_long(components.policy, tasks, components.budget) | beyond
         if not in_sample:
             require_fresh(method.label, components.policy, tasks)
         conditions = conditions_of(own, model) | {"seed": settings.seed}
         conditions |= {} if peer is None else {"toolkit": f"{peer.toolkit.name} {peer.toolkit.version}"}
         able.append((method, agents, conditions))
+    named = tuple(f"the task {id!r:.80} is too long: {why}" for id, why in beyond.items())
+    if named and (not may_leave_out or len(named) == len(tasks)):
+        raise BeyondBudget(named[0])
+    graded = [one for one in graded if one.task.id not in beyond]
     lanes: list[Lane] = []
     for method, agents, conditions in able:  # their files come last: a refused command leaves none
         results = stack.enter_context(
@@ -222,6 +229,7 @@ def seated(
         tuple(sorted(lanes, key=lambda lane: lane.repeat)),
         folder if kept else None,
         unable=tuple(unable),
+        beyond=named,
         peers=shared,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.batch.batch import solve_all
 from pilotage.agent.batch.orders import memory_copy, shuffled
-from pilotage.agent.batch.results import ResultsFile, key, regrade
+from pilotage.agent.batch.results import ResultsFile, regrade
+from pilotage.agent.batch.rows import key
 from pilotage.agent.batch.summary import Figures
 from pilotage.agent.cli.assembly import assemble, memory_place, model_of, second_model_of
 from pilotage.agent.cli.terminal import interruptible, plain, print_json_line, progress, screen, table
@@ -58,7 +59,8 @@ def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> i
         if not tasks and not (results and results.done):
             console.print("no task to solve")
             return 1
-        total = Figures()
+        limit = settings.budget.max_tokens
+        total = Figures(limit)
         for seed in options.seeds:
             ordered = tasks if seed is None else shuffled(tasks, seed)
             batch = Batch(ordered, seed, settings, results, console, as_json)
@@ -67,7 +69,7 @@ def solve_tasks(options: TaskOptions, settings: Settings, *, as_json: bool) -> i
                 with assemble(_settings_of_order(options, settings, seed), model=model) as agent:
                     figures = batch.solve(agent)
             else:
-                figures = Figures()
+                figures = Figures(limit)
                 console.print(f"all {len(tasks)} tasks are done already")
             if results is not None:
                 figures = batch.recorded()
@@ -126,7 +128,7 @@ class Batch:
     def recorded(self) -> Figures:
         """Figures of what the file holds of the tasks."""
         assert self.results is not None
-        figures, done = Figures(), self.results.done
+        figures, done = Figures(self.settings.budget.max_tokens), self.results.done
         for name in (key(task.id, self.order) for task in self.tasks):
             if name in done:
                 figures.add(done[name])
@@ -145,15 +147,13 @@ class Batch:
     def kept(self) -> str:
         """What there is of a batch that has come to no end, and how to go on."""
         if self.results is not None:
-            solved = sum(not line.failed for line in self.results.done.lines.values())
-            done = "1 result is" if solved == 1 else f"{solved} results are"
-            return f"{done} kept in {self.results.path}; the same command with --resume goes on with the rest"
+            return kept_in([self.results], "result", self.results.path)
         quick = "; the replies are cached, so that the same command is quick about them" if self.settings.cache else ""
         return f"no result is kept, since no --out was given{quick}"
 
     def solve(self, agent: ReasoningAgent) -> Figures:
         """Solves what is waiting; figures of that."""
-        figures = Figures()
+        figures = Figures(self.settings.budget.max_tokens)
         with (self.live or self._told)(len(self.tasks), len(self.tasks) - self.waiting) as tell:
 
             def on_done(run: Run) -> None:
@@ -197,6 +197,16 @@ class Batch:
                     self.console.print(f"{plain(run.task_id)}: {' → '.join(run.route)}{score}{memory_note(run)}")
 
             yield tell
+
+
+def kept_in(files: Sequence[ResultsFile], what: str, place: Path) -> str:
+    """How many results files hold of a kind of thing, how many of these came to nothing, and how to go on."""
+    lines = [line for results in files for line in results.done.lines.values()]
+    failed = sum(line.failed for line in lines)
+    solved = len(lines) - failed
+    done = f"1 {what} is" if solved == 1 else f"{solved} {what}s are"
+    also = f", and {failed} without a usable reply" if failed else ""
+    return f"{done} kept in {place}{also}; the same command with --resume goes on with the rest"
 
 
 def _require_sense(options: TaskOptions, settings: Settings) -> None:
@@ -289,6 +299,8 @@ def _print_summary(console: Screen, figures: dict[str, Any], out: Path | None) -
         shown.add_row("right of the answered", f"{right}, {figures['coverage']:.1%} of the tasks")
     if ended := figures["ended_by_limits"]:
         shown.add_row("ended by a limit", ", ".join(f"{count} by {limit}" for limit, count in ended.items()))
+    if (over := figures["over_max_tokens"])["runs"]:
+        shown.add_row("over their limit of tokens", f"{over['runs']} runs, by {over['most']:,} tokens at most")
     about = "~" if figures["estimated_calls_per_task"] else ""
     tokens = (
         f"{about}{figures['prompt_tokens_per_task']:.0f} in, {about}{figures['completion_tokens_per_task']:.0f} out"

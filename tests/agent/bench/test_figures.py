@@ -124,6 +124,30 @@ def test_a_task_is_the_unit_whatever_the_repeats():
     assert mixed.together.oracle == 0.75  # of one method it is the method
 
 
+def test_repeats_are_counted_by_runs_and_nothing_contradicts_anything():
+    a, b = [[1.0, 0.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]], [[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+    data = figures_of([outcomes("a", a), outcomes("b", b)], SETTING | {"repeats": 2}, Terms(bootstrap=200), [])
+    (pair,) = data.comparisons
+    assert (pair.better, pair.worse) == (1, 2) and pair.difference == -1 / 8
+    both = data.together
+    assert both.only == {"a": ("t0",), "b": ("t2",)} and (both.by_all, both.by_none) == (0, 1)
+    assert both.oracle == (0.5 + 1 + 0.5) / 4 <= 1 - both.by_none / 4
+    html = page(data, {})
+    assert "Every run of every method solves 0 tasks, no run solves 1 task." in html and "in the same repeat" in html
+
+
+def test_what_a_task_cost_before_it_was_tried_again_counts_and_what_went_over_the_limit_is_told():
+    usage = line(1.0)["usage"]
+    again = outcomes("again", [1.0, 1.0], earlier={"runs": 2, "usage": usage})
+    data = figures_of([again], SETTING | {"budget": {"max_tokens": 140}}, Terms(bootstrap=200), [])
+    (one,) = data.methods
+    assert (one.prompt_tokens, one.completion_tokens, one.calls, one.cost) == (200, 100, 2, 0.3)
+    assert (one.over_max_tokens, one.most_over) == (2, 10), "a run, not what came before it"
+    assert any("2 of 2 runs of again took more than their limit of 140 tokens, by 10 at most" in n for n in data.notes)
+    kept = figures_of([again], SETTING | {"budget": {"max_tokens": 150}}, Terms(bootstrap=200), [])
+    assert kept.methods[0].over_max_tokens == 0 and not any("limit" in note for note in kept.notes)
+
+
 def test_what_the_methods_reach_together():
     data = figures_of(
         [outcomes("a", [1.0, 1.0, 0.0, 0.0, 1.0]), outcomes("b", [1.0, 0.0, 1.0, 0.0, 1.0])],
@@ -232,6 +256,7 @@ def test_curves_are_of_the_same_tasks_whatever_each_method_drew_on():
 def test_the_terminal_gets_a_table_and_programs_the_figures(bench):
     code, out, _ = bench()
     assert code == 0 and "against fixed:reason,answer" in out and "exact McNemar test, adjusted by Holm for 2" in out
+    assert "; the intervals of points are not\n" in out
     assert "any method right: 50.0%" in out and "of 4 tasks all solve 2, none 2; one alone: none" in out
     found = bench("--resume", "--json").json
     assert (found["format"], found["version"]) == ("pilotage-bench", 1)

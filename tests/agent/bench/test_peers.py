@@ -36,7 +36,7 @@ def test_a_peer_is_a_row_as_any_other_and_draws_what_our_own_vote_draws(bench, e
     assert [theirs[name] for name in counted] == [ours[name] for name in counted] and theirs["calls"] == 5
     (file,) = Path("o").glob("peer*.jsonl")
     assert [line["policy"] for line in lines(file)] == [VOTE] * 4
-    assert VOTE in Path("o/bench.html").read_text()
+    assert VOTE in Path("o/bench.html").read_text().replace("<wbr>", "")
     code, _, err = bench("--peers", str(environments), "--resume", methods=[own, VOTE])
     assert code == 0 and "4 of 4" not in err, "what is done is not done again"
 
@@ -165,7 +165,7 @@ def test_what_is_the_default_is_left_out_of_its_name():
 def test_more_samples_than_the_budget_has_calls_are_refused_before_one_is_paid(bench, environments):
     code, out, err = bench("--peers", str(environments), "--max-calls", "4", methods=["fixed:reason,answer", VOTE])
     assert code == 2 and not out and f"{VOTE} needs 5 calls and the budget has 4: give --max-calls 5" in err
-    assert not list(Path("o").iterdir()), "a refused command leaves no file"
+    assert not Path("o").exists(), "a refused command leaves nothing"
 
 
 def test_runs_that_a_limit_ended_are_told(bench, environments):

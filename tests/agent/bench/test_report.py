@@ -47,6 +47,19 @@ def test_one_method_alone_has_a_report_too(bench):
     assert bench(methods=("fixed:reason,answer",)).code == 0
     page = Path("o/bench.html").read_text()
     assert page.count("<svg") == 1 and "has the most right" in page
+    assert '<th scope="row">fixed:reason,<wbr>answer</th>' in page and "`" not in page
+    out = bench("--resume", methods=("fixed:reason,answer",)).out
+    assert "one alone" not in out and "Holm" not in out
+
+
+def test_one_comparison_is_adjusted_for_nothing_and_long_names_are_cut_short(bench):
+    long = "family" * 500
+    tasks = [{"id": f"q{n}", "prompt": f"Box {n}?", "gold": 480, "family": long if n else "b"} for n in range(4)]
+    Path("t.jsonl").write_text("".join(json.dumps(task) + "\n" for task in tasks))
+    out = bench(methods=("fixed:reason,answer", "fixed:program,answer")).out
+    assert "p: exact McNemar test\n" in out and "Holm" not in out and "Holm for" not in Path("o/bench.html").read_text()
+    (named,) = [line for line in out.splitlines() if line.startswith("familyfamily")]
+    assert len(named) < 200
 
 
 def test_names_are_text_and_nothing_else(bench):

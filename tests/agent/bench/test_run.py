@@ -15,12 +15,14 @@ from pilotage.agent import ReasoningAgent
 from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.bench.methods import Method, methods_of
 from pilotage.agent.bench.run import Lane, solve_by_all
-from pilotage.agent.errors import UsageError
-from pilotage.agent.models import ModelClient
+from pilotage.agent.errors import ModelUnavailable, UsageError
+from pilotage.agent.models import ModelClient, RetryPolicy
+from pilotage.agent.models.scripted import Fault
 from pilotage.agent.routing.policies import policy_label
 from pilotage.agent.task import Task
 from tests.agent.bench.conftest import METHODS, SCRIPT, lines, write_tasks
 from tests.agent.strategies.skilled import skilled
+from tests.together import TogetherChatModel
 
 
 def files(folder="o"):
@@ -151,6 +153,58 @@ def test_no_task_is_compared_with_the_others_to_leave_out_what_cannot_be_graded(
     monkeypatch.setattr(Task, "__eq__", compared)
     code, _, err = bench()
     assert code == 0 and "t-5: nothing says what is right" in err and all(len(lines(path)) == 4 for path in files())
+
+
+def failing(bench, *options, methods=("fixed:reason,answer",)):
+    return bench("--model", "scripted:s.json", "--no-cache", *options, methods=methods)
+
+
+def test_what_failed_runs_cost_is_counted_when_they_are_tried_again(bench):
+    write_tasks("t.jsonl", 2)
+    Path("s.json").write_text('{"rules": {"": ""}}')
+    first = failing(bench)
+    assert first.code == 1 and "no run of fixed:reason,answer had a usable reply, so it is not judged" in first.err
+    (path,) = files()
+    once = [line["usage"]["llm_calls"] for line in lines(path)]
+    assert failing(bench, "--resume").code == 1 and min(once) > 0
+    told = lines(path)
+    assert [line["earlier"]["runs"] for line in told] == [1, 1]
+    assert [line["earlier"]["usage"]["llm_calls"] for line in told] == once
+    third = json.loads(failing(bench, "--resume", "--json").out)
+    assert [line["earlier"]["runs"] for line in lines(path)] == [2, 2], "one line to a task"
+    assert third["methods"][0]["calls"] == pytest.approx(3 * sum(once) / 2)
+
+
+def test_a_task_that_is_too_long_is_left_out_by_name(bench):
+    with Path("t.jsonl").open("a") as file:
+        file.write(json.dumps({"id": "long", "prompt": "How? " * 60_000, "gold": 1}) + "\n")
+    code, _, err = bench()
+    assert code == 0 and "the task 'long' is too long" in err and all(len(lines(path)) == 4 for path in files())
+    assert any("1 entries" in note for note in bench("--resume", "--json").json["notes"])
+
+
+def test_a_refused_command_leaves_no_folder(bench, command_line):
+    assert bench(methods=("defalt",)).code == 2 and not Path("o").exists()
+    Path("empty.jsonl").write_text("")
+    assert bench("--tasks", "nowhere.jsonl", "--out", "a/b").code == 2 and not Path("a").exists()
+    search = ("bench", "search", "--tasks", "t.jsonl", "--model", SCRIPT, "--out", "s", "--sandbox", "none")
+    assert command_line(*search, "--limit", "1").code == 2 and not Path("s").exists()
+    assert command_line(*search, "--max-calls", "0").code == 2 and not Path("s").exists()
+
+
+async def test_those_at_work_are_finished_when_an_endpoint_ends_a_comparison(tmp_path):
+    """One task meets a key that is no longer good while others wait for their replies; all have a line."""
+    model = TogetherChatModel(
+        lambda messages: Fault(status=401) if "0: right" in messages[-1].text else "Answer: right", parties=3
+    )
+    tasks = [Task(id=f"t{n}", prompt=f"{n}: right or wrong?", kind="text", gold="right") for n in range(9)]
+    (method,) = methods_of(["fixed:reason"])
+    with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
+        client = ModelClient(model, retry=RetryPolicy(retries=0))
+        lane = Lane(method, 0, ReasoningAgent(client, policy=method.policy, sandbox="none"), results)
+        with pytest.raises(ModelUnavailable, match="HTTP 401"):
+            await solve_by_all([lane], tasks, concurrency=3)
+        assert sorted(results.done) == ["0/t0", "0/t1", "0/t2"] and "HTTP 401" in results.done["0/t0"]["error"]
 
 
 def test_interrupted_it_says_how_to_go_on(bench, monkeypatch):

@@ -17,6 +17,7 @@ from pilotage.agent.strategies.composed.archon import Archon
 from pilotage.agent.strategies.composed.layers import Critique, Fuse, Generate, Rank, UnitTest, Verify
 from pilotage.agent.task import Task
 from pilotage.navigator.bank.records import TaskHeader
+from tests.agent.bench.conftest import write_tasks
 
 ALONE = {0.4: 0.15, 0.7: 0.25, 1.0: 0.2}
 """How often one draw is right in the world of `worth`, by temperature."""
@@ -52,6 +53,15 @@ async def judge(file):
 def search(folder, **options):
     folder.mkdir(exist_ok=True)
     return ArchitectureSearch(folder, Space(), **options)
+
+
+def test_where_every_call_fails_nothing_wins(command_line):
+    write_tasks("t.jsonl", 4)
+    Path("s.json").write_text(json.dumps({"rules": {"": ""}}))
+    search = ("bench", "search", "--tasks", "t.jsonl", "--model", "scripted:s.json", "--out", "o", "--sandbox", "none")
+    code, _, err = command_line(*search, "--trials", "2", "--no-cache")
+    assert code == 1 and "nothing could be judged, since no run of any trial had a usable reply" in err
+    assert not Path("o/best.toml").exists() and not Path("o/search.json").exists()
 
 
 @pytest.mark.parametrize(
