@@ -34,7 +34,7 @@ from pilotage.agent.banks.progress import clock
 from pilotage.agent.banks.sources import mixed
 from pilotage.agent.batch.batch import Place, solved
 from pilotage.agent.batch.results import ResultsFile
-from pilotage.agent.batch.summary import limits_met
+from pilotage.agent.batch.summary import limits_met, spent
 from pilotage.agent.batch.workers import at_once
 from pilotage.agent.bench.methods import require_fresh
 from pilotage.agent.cli.assembly import assemble
@@ -307,7 +307,7 @@ def halves(results: list[dict]) -> list[dict[str, float]]:
 
 def thousands(result: dict) -> float:
     """What a run cost, in thousands of tokens, prompt and completion together."""
-    return (result["usage"]["prompt_tokens"] + result["usage"]["completion_tokens"]) / 1000
+    return spent(result).total_tokens / 1000
 
 
 def kept(row: dict, bank: dict | None) -> dict | None:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from dataclasses import replace as with_other
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from pilotage.agent.answers import parse_attempts
 from pilotage.agent.arc.attempts import Attempts
@@ -23,6 +24,7 @@ from pilotage.agent.arc.puzzle import Puzzle
 from pilotage.agent.arc.splits import Split, absolute, load_split
 from pilotage.agent.arc.submissions import Spent
 from pilotage.agent.arc.tasks import task_of
+from pilotage.agent.batch.summary import EARLIER, spent
 from pilotage.agent.errors import UsageError
 from pilotage.agent.trace import Step, Usage, total
 from pilotage.common.files import read_ordinary, replace
@@ -206,9 +208,14 @@ class RunResults:
 
 
 class Result(BaseModel):
-    """What is read again of a result's line."""
+    """What is read again of a result's line; `usage` has that of the runs before it that came to nothing, too."""
 
     model_config = ConfigDict(frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_earlier(cls, line: Any) -> Any:
+        return {**line, "usage": spent(line)} if isinstance(line, dict) and line.get(EARLIER) else line
 
     task_id: str
     route: tuple[str, ...]
@@ -231,7 +238,7 @@ def _lines(file: Path) -> Iterator[tuple[str, Result]]:
                 return  # torn by a kill: its puzzle is not done yet
             try:
                 result = Result.model_validate(read_json(line))
-            except (NotJson, ValidationError) as error:
+            except (NotJson, ValidationError, KeyError, TypeError) as error:
                 raise UsageError(f"{file}, line {number} is no result of a puzzle") from error
             yield result.task_id, result
 

@@ -3,6 +3,7 @@
 import pytest
 
 from pilotage.agent.arc.attempts import ranked
+from pilotage.agent.arc.runs import Result
 from pilotage.agent.arc.scoring import score_split
 from pilotage.agent.arc.splits import load_split
 from pilotage.agent.errors import UsageError
@@ -89,3 +90,10 @@ def test_two_different_attempts_are_chosen_at_each_test():
     one, two, three = (grid(A), grid(C)), (grid(A), grid(D)), (grid(B), grid(D))
     assert ranked([one, one, two, three], 2) == ((grid(A), grid(B)), (grid(C), grid(D)))
     assert ranked([], 2) == ((), ())
+
+
+def test_what_failed_runs_of_a_puzzle_cost_is_told_with_it():
+    line = {"task_id": "p", "route": [], "steps": [], "verified": False, "model": "m", "usage": {"prompt_tokens": 5}}
+    assert Result.model_validate(line).usage.prompt_tokens == 5
+    line["earlier"] = {"runs": 2, "usage": {"prompt_tokens": 7, "llm_calls": 2}}
+    assert Result.model_validate(line).usage.prompt_tokens == 12
