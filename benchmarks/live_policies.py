@@ -243,7 +243,7 @@ def compared(entries: list[Entry], lines: dict[str, dict[str, dict]], promised: 
             "accuracy_interval": draws.accuracy(scores[label]),
             "cost": tokens[label].mean(),
             "cost_interval": draws.mean(tokens[label]),
-            "llm_calls": np.mean([result["usage"]["llm_calls"] for result in results]),
+            "llm_calls": np.mean([spent(result).llm_calls for result in results]),
             "blocks": np.mean([len(result["route"]) for result in results]),
             "verified": np.mean([result.get("verified", False) for result in results]),
             "hinted": sum(bool(result.get("recalled")) for result in results),
@@ -306,7 +306,7 @@ def halves(results: list[dict]) -> list[dict[str, float]]:
 
 
 def thousands(result: dict) -> float:
-    """What a run cost, in thousands of tokens, prompt and completion together."""
+    """What a task cost, earlier tries too, in thousands of tokens, prompt and completion together."""
     return spent(result).total_tokens / 1000
 
 

@@ -141,6 +141,15 @@ async def test_an_endpoint_that_is_down_ends_the_batch_and_keeps_what_is_done(tm
         assert "HTTP 401" in results.done["t2"]["error"]
 
 
+async def test_what_a_run_cost_before_its_endpoint_went_down_is_kept(tmp_path):
+    model = ModelClient(ScriptedChatModel(["A plan.", Fault(status=401)]), retry=RetryPolicy(retries=0))
+    with ResultsFile(tmp_path / "r.jsonl", resume=False, settings={}) as results:
+        with pytest.raises(ModelUnavailable, match="HTTP 401"):
+            await solve_all(ReasoningAgent(model, policy="fixed:plan,reason,answer"), tasks(3), results=results)
+        assert set(results.done) == {"t0"}
+        assert results.done["t0"]["route"] == ["plan"] and results.done["t0"]["usage"]["prompt_tokens"] > 0
+
+
 def refusing(bad, fault):
     """A model that every request about these tasks fails with a fault, once more when it is asked again."""
     texts = [f"What is {number} plus" for number in bad]
@@ -249,6 +258,8 @@ async def test_an_unusable_reply_shows_its_cost_and_is_tried_again(tmp_path):
         await solve_all(mended, tasks(2), results=results)
     again = [json.loads(line) for line in path.read_text().splitlines()]
     assert [(line["task_id"], line["score"]) for line in again] == [("t0", 1.0), ("t1", 1.0)]
+    assert "earlier" not in again[0]
+    assert again[1]["earlier"] == {"runs": 1, "usage": lines["t1"]["usage"]}, "what it cost before is not forgotten"
 
 
 async def test_what_a_killed_task_wrote_to_memory_is_undone_before_it_is_solved_again(tmp_path):
