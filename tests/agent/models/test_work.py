@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+from types import SimpleNamespace
 
 import httpx
 import pytest
@@ -111,9 +112,11 @@ async def test_a_refusal_whose_body_breaks_off_is_none(endpoint, ask_for):
     assert usage.llm_calls == 0
 
 
-async def test_nobody_there_costs_nothing(endpoint, ask_for):
-    endpoint.server.server_close()
-    _, usage = await failing(client_of(endpoint), ask_for(PROMPT), kind=ModelUnavailable)
+async def test_nobody_there_costs_nothing(ask_for):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    nobody = SimpleNamespace(url=f"http://127.0.0.1:{port}/v1")
+    _, usage = await failing(client_of(nobody), ask_for(PROMPT), kind=ModelUnavailable)
     assert usage.llm_calls == 0
 
 
