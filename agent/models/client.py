@@ -6,6 +6,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pilotage.agent.errors import ModelUnavailable, PilotageError
@@ -65,6 +66,7 @@ class ModelClient:
         thinking_tokens: what each reply needs beside its answer, for thinking; whoever asks adds it to the limit.
         alias: what errors call it, in place of its address and its name, and without advice for whoever chose these:
             for a server, whose clients read them.
+        keeps_cut: whether a cut reply answers its request again: of methods compared, later ones would else draw anew.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class ModelClient:
             remember_keys(holder)
         self.where = public_address(self._wrapped.address) or self.name
         self.alias = ""
+        self.keeps_cut = False
         self._process = OneProcess(f"the model {self.name}")
         self.thinking_tokens = self._wrapped.thinking_tokens
         self._asked_for_grammar = False
@@ -155,18 +158,28 @@ class ModelClient:
         with call_span(self, request, streaming=on_token is not None) as span:
             if self.cache is None:
                 reply = await call()
-            else:
-                # A cut reply is none to keep, but where a piece is what was asked for, or its first tokens'
-                # probabilities are.
+            else:  # a cut reply is none to keep, but of a piece, or where first tokens' probabilities were asked for
                 reply = await self.cache.answer(
                     self.cache.key(self.identity, request),
-                    call,
+                    partial(self._keeping_cut, request, call, self.cache) if self.keeps_cut else call,
                     keep=lambda reply: not reply.cut or request.piece or request.top_logprobs > 0,
                 )
                 reply, account.usage = without_keys(reply), reply.usage
             span.tell(replied, reply)
         if reply.replayed and on_token is not None:
             on_token(reply.text)
+        return reply
+
+    async def _keeping_cut(
+        self, request: Request, call: Callable[[], Coroutine[Any, Any, Reply]], cache: ResponseCache
+    ) -> Reply:
+        """The cut reply that is kept for a request, or that of `call`; kept apart, so that others ask anew."""
+        key = cache.key(f"{self.identity}, cut", request)
+        if (kept := await asyncio.to_thread(cache.get, key)) is not None:
+            return kept.replay()
+        reply = await call()
+        if reply.cut:
+            await asyncio.to_thread(cache.put, key, reply)
         return reply
 
     async def _call(

@@ -183,6 +183,7 @@ def seated(
     be, else it is an error.
     """
     model = model or model_of(settings)
+    model.keeps_cut = True
     tasks = [one.task for one in graded]
     beyond: dict[str, BeyondBudget] = {}
     able: list[tuple[Method, list[ReasoningAgent], dict[str, Any]]] = []

@@ -101,6 +101,16 @@ class TestEndings:
         assert (first.text, first.cut, second.text, second.cut) == ("Answer: 4", True, "Answer: 42", False)
         assert (await client.ask(ask_for())).replayed
 
+    async def test_a_comparison_sees_one_cut_reply_and_others_ask_anew(self, endpoint, ask_for, cache):
+        endpoint.plan = [endpoint.ok("Answer: 4", finish="length"), endpoint.ok("Answer: 42")]
+        client = client_of(endpoint, cache=cache)
+        client.keeps_cut = True
+        first, second = await client.ask(ask_for()), await client.ask(ask_for())
+        assert (second.text, second.cut, second.replayed) == ("Answer: 4", True, True)
+        assert second.usage.completion_tokens == first.usage.completion_tokens > 0, "charged in full to each"
+        assert (await client_of(endpoint, cache=cache).ask(ask_for())).text == "Answer: 42"
+        assert (await client.ask(ask_for())).text == "Answer: 42", "a whole reply is the better one"
+
     async def test_a_reply_read_by_its_first_tokens_is_kept_though_it_is_cut(self, ask_for, cache):
         script = ScriptedChatModel(["yes indeed"])
         client = ModelClient(script, cache=cache)

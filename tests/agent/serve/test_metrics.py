@@ -86,7 +86,7 @@ def test_a_run_whose_thinking_took_its_limit_is_counted(over, path, stream):
     assert told(client, "pilotage_runs_total") == {'stopped_by="error",thought="false"': 1}
 
 
-@pytest.mark.parametrize("fault", [400, 500])
+@pytest.mark.parametrize("fault", [400, 503])
 def test_what_blocks_cost_before_a_request_failed_is_counted(over, fault):
     def line(body):
         last = str(body["messages"][-1]["content"])
