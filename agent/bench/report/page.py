@@ -49,11 +49,13 @@ def page(data: Benched, svgs: Mapping[str, str]) -> str:
 
 def headline(data: Benched) -> list[str]:
     """The main findings: who is the most accurate, what is more than chance, and what all reach together."""
-    best = max(data.methods, key=lambda one: one.accuracy)
+    most = max(one.accuracy for one in data.methods)
+    best, *equals = sorted((one for one in data.methods if one.accuracy == most), key=lambda one: one.cost)
     cheap = min(data.methods, key=lambda one: one.cost)
+    also = f", as many as {' and '.join(named(one.name) for one in equals)}, which cost more" if equals else ""
     said = [
         f"{named(best.name)} has the most right of these tasks: {percent(best.accuracy)} (95% interval "
-        f"{percent_between(best.accuracy_interval)}) for {tokens(best.cost)} tokens a task."
+        f"{percent_between(best.accuracy_interval)}) for {tokens(best.cost)} tokens a task{also}."
     ]
     if cheap.name != best.name:
         said.append(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pilotage.agent.bench.report.page import headline
 from pilotage.agent.bench.schema import Benched
 from pilotage.agent.cli.bench.printing import print_bench
 from pilotage.agent.cli.screen import Screen
@@ -43,6 +44,14 @@ def test_the_printed_report_is_that_of_the_file(report):
     printed = "\n".join(line.rstrip() for line in screen.getvalue().strip().splitlines())
     (shown,) = re.findall(r"^```text\n(.*?)\n```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     assert shown == printed
+
+
+def test_methods_that_are_right_as_often_are_all_named_the_cheapest_first(report):
+    data = Benched.model_validate({name: one for name, one in report.items() if name not in {"format", "version"}})
+    first = headline(data)[0]
+    assert (
+        first.startswith("fixed:program,answer has the most right") and "as many as default and default@medium" in first
+    )
 
 
 def test_every_method_was_asked_every_task(report, lines):
