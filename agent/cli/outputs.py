@@ -11,6 +11,7 @@ from typing import Any
 
 from pilotage.agent.errors import UsageError
 from pilotage.common.files import replace
+from pilotage.common.locks import FileLock
 from pilotage.common.text import json_page
 
 
@@ -35,6 +36,8 @@ def folder_to_write(path: Path, option: str = "--out") -> None:
 def gone_if_refused(path: Path, option: str = "--out") -> Iterator[None]:
     """A folder to write to while a command looks at what it was asked for: one that it made goes again with an error.
 
+    What holds a lock in it keeps it, so the command's own locks have to be given back by then.
+
     Raises:
         UsageError: it cannot be written, in one sentence.
     """
@@ -43,12 +46,22 @@ def gone_if_refused(path: Path, option: str = "--out") -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if path in new:
+        if path in new and not _is_in_use(path):
             shutil.rmtree(path, ignore_errors=True)
         with suppress(OSError):
             for one in new[1:]:
                 one.rmdir()
         raise
+
+
+def _is_in_use(folder: Path) -> bool:
+    """Whether a process holds a lock in a folder: whoever came in the meantime and was not refused."""
+    try:
+        for lock in folder.rglob("*.lock"):
+            FileLock(lock, UsageError("held")).close()
+    except UsageError:
+        return True
+    return False
 
 
 def keep(path: Path, force: bool) -> None:

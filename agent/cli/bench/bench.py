@@ -149,6 +149,7 @@ def bench(
             for folder, option in ((batch.out, "--out"), (inspect, "--inspect")):
                 if folder is not None:
                     folders.enter_context(gone_if_refused(folder, option))
+            folders.push(lambda kind, *_: stack.close() if kind else None)
             sitting = opened(
                 stack, (*given, *of_preset), settings, tasks, place, console, fields=mapping(batch.fields),
                 limit=batch.limit, repeats=batch.repeats, resume=batch.resume, in_sample=batch.in_sample,

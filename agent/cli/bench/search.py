@@ -92,7 +92,8 @@ def search(
     settings = run.settings(memory="none", learn=False)
     terms = figures.terms(settings.model)
     with ExitStack() as stack:
-        with gone_if_refused(out):
+        with gone_if_refused(out), ExitStack() as refused:
+            refused.push(lambda kind, *_: stack.close() if kind else None)
             bench = _Bench.of(tasks, mapping(fields), limit, settings, looked_for, out, console)
             study = stack.enter_context(_opened(bench, looked_for, resume))
             bench.require_room(study)

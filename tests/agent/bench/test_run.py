@@ -15,11 +15,13 @@ from pilotage.agent import ReasoningAgent
 from pilotage.agent.batch.results import ResultsFile
 from pilotage.agent.bench.methods import Method, methods_of
 from pilotage.agent.bench.run import Lane, solve_by_all
+from pilotage.agent.cli.outputs import gone_if_refused
 from pilotage.agent.errors import ModelUnavailable, UsageError
 from pilotage.agent.models import ModelClient, RetryPolicy
 from pilotage.agent.models.scripted import Fault
 from pilotage.agent.routing.policies import policy_label
 from pilotage.agent.task import Task
+from pilotage.common.locks import FileLock
 from tests.agent.bench.conftest import METHODS, SCRIPT, lines, write_tasks
 from tests.agent.strategies.skilled import skilled
 from tests.together import TogetherChatModel
@@ -190,6 +192,16 @@ def test_a_refused_command_leaves_no_folder(bench, command_line):
     search = ("bench", "search", "--tasks", "t.jsonl", "--model", SCRIPT, "--out", "s", "--sandbox", "none")
     assert command_line(*search, "--limit", "1").code == 2 and not Path("s").exists()
     assert command_line(*search, "--max-calls", "0").code == 2 and not Path("s").exists()
+
+
+def test_a_refused_command_leaves_what_another_process_writes_by_now(tmp_path):
+    folder = tmp_path / "o"
+    with pytest.raises(UsageError), gone_if_refused(folder):
+        other = FileLock(folder / "other.jsonl.lock")
+        (folder / "other.jsonl").write_text("a result\n")
+        raise UsageError("refused")
+    assert (folder / "other.jsonl").read_text() == "a result\n"
+    other.close()
 
 
 async def test_those_at_work_are_finished_when_an_endpoint_ends_a_comparison(tmp_path):
